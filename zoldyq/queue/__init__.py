@@ -1,0 +1,32 @@
+"""The queues themselves: no I/O, usable by any Python program.
+
+::
+
+    queue = MessageQueue("emails", capacity=1000)
+    queue.enqueue(b'{"to": "user@example.com"}')
+    message = queue.dequeue(timeout=5)
+"""
+
+from zoldyq.queue.manager import QueueManager, Queues, check_queue_name
+from zoldyq.queue.memory import MemoryBudget
+from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, Message, QueueStats, Receipt, now_us
+from zoldyq.queue.message_queue import MessageQueue
+from zoldyq.queue.waiter import Bell, RoomWaiter, Waiter, deadline_after
+
+__all__ = [
+    "MESSAGE_OVERHEAD",
+    "Bell",
+    "Delivery",
+    "MemoryBudget",
+    "Message",
+    "MessageQueue",
+    "QueueManager",
+    "QueueStats",
+    "Queues",
+    "Receipt",
+    "RoomWaiter",
+    "Waiter",
+    "check_queue_name",
+    "deadline_after",
+    "now_us",
+]

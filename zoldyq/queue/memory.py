@@ -1,0 +1,51 @@
+"""The bound on the bytes that all queues hold together."""
+
+from __future__ import annotations
+
+import threading
+
+from zoldyq.errors import MemoryLimit
+
+
+class MemoryBudget:
+    """Counts the bytes charged for queued messages, and refuses what would pass the limit.
+
+    Queues call it while they hold their own lock, so its lock is always the last one taken.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._lock = threading.Lock()  # guards _used
+        self._used = 0
+
+    @property
+    def used(self) -> int:
+        """Bytes charged now; above the limit only while returned messages are held."""
+        with self._lock:
+            return self._used
+
+    def reserve(self, size: int) -> None:
+        """Charge ``size`` bytes.
+
+        Raises:
+            MemoryLimit: they would pass the limit; nothing is charged.
+        """
+        with self._lock:
+            used = self._used + size
+            if used <= self.limit:
+                self._used = used
+                return
+        raise MemoryLimit(
+            "the server holds as many bytes of messages as it may: consume some, or raise max_bytes",
+            max_bytes=self.limit,
+        )
+
+    def charge(self, size: int) -> None:
+        """Charge ``size`` bytes whatever the limit: messages that come back are never refused."""
+        with self._lock:
+            self._used += size
+
+    def release(self, size: int) -> None:
+        """Give ``size`` charged bytes back."""
+        with self._lock:
+            self._used -= size
