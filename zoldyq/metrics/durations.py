@@ -1,0 +1,57 @@
+"""How long operations take, as histograms that cost little to fill."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Sequence
+
+#: Upper bounds of the buckets, in seconds. Operations take microseconds here, hence the low end.
+BOUNDS: tuple[float, ...] = (
+    0.000005,
+    0.00001,
+    0.000025,
+    0.00005,
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.1,
+)
+
+
+class Durations:
+    """One histogram of seconds over :data:`BOUNDS`, and their sum."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards both fields
+        self._counts = [0] * (len(BOUNDS) + 1)
+        self._sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one operation that took ``seconds``."""
+        bucket = bisect_left(BOUNDS, seconds)
+        with self._lock:
+            self._counts[bucket] += 1
+            self._sum += seconds
+
+    def snapshot(self) -> tuple[Sequence[int], float]:
+        """Return the count of each bucket (the last one unbounded) and the sum in seconds."""
+        with self._lock:
+            return tuple(self._counts), self._sum
+
+
+class OperationDurations:
+    """The histograms of enqueue and dequeue, told apart by whether the caller had to wait.
+
+    The time spent waiting for a message or for room is part of none.
+    """
+
+    def __init__(self) -> None:
+        self.enqueue = Durations()
+        self.enqueue_waited = Durations()
+        self.dequeue = Durations()
+        self.dequeue_waited = Durations()

@@ -1,0 +1,1 @@
+"""The faces of ZoldyQ: a Falcon WSGI application, WebSocket sessions and the native server."""
