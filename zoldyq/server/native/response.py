@@ -1,0 +1,72 @@
+"""Replies into bytes of HTTP/1.1."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from http import HTTPStatus
+
+from zoldyq.server.native.wsgi import Response
+from zoldyq.wire import Headers, Reply
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_NO_BODY = frozenset({204, 304})
+_OUR_HEADERS = frozenset({"connection", "content-length", "date"})
+
+
+class Renderer:
+    """Renders replies for one thread, keeping what is the same in all of them.
+
+    Everything before the length of a body is kept by status, type and headers, with the Date
+    (RFC 9110, section 6.6.1) of the current second.
+    """
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._date = ""
+        self._beginnings: dict[tuple[int, str, Headers], bytes] = {}
+
+    def tick(self, second: int) -> None:
+        """Take note of the time, in whole seconds since the epoch."""
+        if second != self._second:
+            self._second = second
+            self._date = formatdate(self._second, usegmt=True)
+            self._beginnings.clear()
+
+    def render(self, reply: Reply, *, close: bool = False, http10: bool = False) -> bytes:
+        """Return the whole response; ``close`` and ``http10`` decide on the Connection header."""
+        key = (reply.status, reply.content_type, reply.headers)
+        beginning = self._beginnings.get(key)
+        if beginning is None:
+            beginning = self._beginnings[key] = self._begin(*key)
+        body = reply.body
+        if close:
+            beginning += b"Connection: close\r\n"
+        elif http10:
+            beginning += b"Connection: keep-alive\r\n"
+        if reply.status in _NO_BODY:
+            return beginning + b"\r\n"
+        return b"%bContent-Length: %d\r\n\r\n%b" % (beginning, len(body), body)
+
+    def _begin(self, status: int, content_type: str, headers: Headers) -> bytes:
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Date: {self._date}"]
+        if status not in _NO_BODY:
+            lines.append(f"Content-Type: {content_type}")
+        lines += [f"{name}: {value}" for name, value in headers]
+        return ("\r\n".join(lines) + "\r\n").encode("latin-1")
+
+
+def render_wsgi(response: Response, *, close: bool, http10: bool, head: bool) -> bytes:
+    """Return the whole response that a WSGI application gave; ``head`` leaves out its body."""
+    lines = [f"HTTP/1.1 {response.status}", f"Date: {formatdate(usegmt=True)}"]
+    lines += [
+        f"{name}: {value}" for name, value in response.headers if name.lower() not in _OUR_HEADERS
+    ]
+    if int(response.status[:3]) not in _NO_BODY:
+        lines.append(f"Content-Length: {len(response.body)}")
+    if close:
+        lines.append("Connection: close")
+    elif http10:
+        lines.append("Connection: keep-alive")
+    beginning = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    return beginning if head else beginning + response.body

@@ -1,0 +1,222 @@
+"""The native server: its listeners, event loops and workers, and how they start and stop."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import socket
+import threading
+import time
+from functools import partial
+from wsgiref.types import WSGIApplication
+
+import msgspec
+
+from zoldyq.errors import TooManyConnections
+from zoldyq.server.access import AccessPolicy
+from zoldyq.server.native.connection import Connection, Times
+from zoldyq.server.native.http1 import Head, HeadCache, RequestParser
+from zoldyq.server.native.listener import Listener, describe, open_tcp, open_unix
+from zoldyq.server.native.pool import WorkerPool
+from zoldyq.server.native.reactor import Reactor
+from zoldyq.server.native.response import render_wsgi
+from zoldyq.server.native.routing import Router
+from zoldyq.server.native.wsgi import call_application, make_environ
+from zoldyq.server.operations import Operations
+from zoldyq.wire import Buffer
+
+_log = logging.getLogger(__name__)
+
+#: Connections beyond the limit that are told so, rather than just closed.
+_REFUSED_POLITELY = 128
+
+
+class NativeLimits(msgspec.Struct, frozen=True):
+    """What all clients together may take: bytes of a request head, and numbers of the rest."""
+
+    max_header_bytes: int = 16 << 10
+    max_connections: int = 16_384
+    max_websockets: int = 1_000
+    threads: int = 16
+    reactors: int = 1
+    backlog: int = 1024
+
+
+class NativeServer:
+    """Serves the hot path itself, and everything else through a WSGI application.
+
+    ``listen``, then ``start``; ``stop_accepting`` and ``stop`` in the end. Several reactors share
+    the connections evenly; each connection stays with one.
+    """
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        operations: Operations,
+        access: AccessPolicy,
+        limits: NativeLimits | None = None,
+        times: Times | None = None,
+    ) -> None:
+        self.operations = operations
+        self.times = times or Times()
+        self._application = application
+        self._limits = limits or NativeLimits()
+        router = Router(operations, access)
+        self._reactors = [
+            Reactor(f"zoldyq-reactor-{number + 1}") for number in range(self._limits.reactors)
+        ]
+        self._heads = [HeadCache(router.prepare) for _ in self._reactors]
+        self._turn = itertools.cycle(range(len(self._reactors)))
+        self._pool = WorkerPool(self._limits.threads, "zoldyq-worker")
+        self._sockets: list[socket.socket] = []
+        self._address = ("localhost", 80)  # the name and port that the application is told
+        self._listeners: list[Listener] = []
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()  # guards the fields below
+        self._open = 0
+        self._websockets: set[threading.Thread] = set()
+
+    # -- starting and stopping ---------------------------------------------------------------
+
+    def listen(self, host: str, port: int, unix_socket: str | None = None) -> list[str]:
+        """Open the listening sockets and return their addresses.
+
+        Raises:
+            OSError: an address cannot be had.
+        """
+        if unix_socket is not None:
+            self._sockets.append(open_unix(unix_socket, self._limits.backlog))
+        else:
+            self._sockets += open_tcp(host, port, self._limits.backlog)
+        if self._sockets[0].family != socket.AF_UNIX:
+            self._address = self._sockets[0].getsockname()[:2]
+        return [describe(sock) for sock in self._sockets]
+
+    def start(self) -> None:
+        """Begin to serve, on threads of the server's own."""
+        for sock in self._sockets:
+            self._listeners.append(Listener(sock, self._reactors[0], self._accepted))
+        for reactor in self._reactors:
+            thread = threading.Thread(target=reactor.run, name=reactor.name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop_accepting(self) -> None:
+        """Refuse new connections; those that are open stay usable."""
+        for listener in self._listeners:
+            self._reactors[0].post(listener.close)
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Answer what is being worked on, close all connections and end all threads.
+
+        WebSocket sessions have been told to end by now; they get ``timeout`` seconds to do so.
+        """
+        self.stop_accepting()
+        self._pool.close()
+        for reactor in self._reactors:
+            reactor.stop()
+        for thread in self._threads:
+            thread.join()
+        deadline = time.monotonic() + timeout
+        with self._lock:
+            sessions = list(self._websockets)
+        for thread in sessions:
+            thread.join(max(deadline - time.monotonic(), 0))
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open, those of WebSocket sessions included."""
+        with self._lock:
+            return self._open
+
+    # -- connections -------------------------------------------------------------------------
+
+    def _accepted(self, sock: socket.socket, peer: tuple[str, int]) -> None:
+        """Give a new connection to the reactor whose turn it is; runs on the first reactor."""
+        with self._lock:
+            excess = self._open - self._limits.max_connections
+            if excess < _REFUSED_POLITELY:
+                self._open += 1
+        if excess >= _REFUSED_POLITELY:
+            sock.close()
+            return
+        index = next(self._turn)
+        adopt = partial(self._adopt, sock, peer, index, refused=excess >= 0)
+        if index == 0:
+            adopt()
+        else:
+            self._reactors[index].post(adopt)
+
+    def _adopt(
+        self, sock: socket.socket, peer: tuple[str, int], index: int, *, refused: bool
+    ) -> None:
+        parser = RequestParser(self._heads[index], self._limits.max_header_bytes)
+        connection = Connection(sock, peer, self._reactors[index], self, parser)
+        if refused:
+            connection.fail(
+                TooManyConnections(
+                    f"there are {self._limits.max_connections} connections already: "
+                    "close some, or raise max_connections"
+                )
+            )
+
+    def closed(self) -> None:
+        """Take note that a connection has ended."""
+        with self._lock:
+            self._open -= 1
+
+    # -- what the loop does not answer itself ------------------------------------------------
+
+    def submit(self, connection: Connection, head: Head, body: Buffer) -> None:
+        """Have a worker run the application and give its answer back to the connection."""
+        self._pool.submit(partial(self._work, connection, head, body))
+
+    def _work(self, connection: Connection, head: Head, body: Buffer) -> None:
+        environ = make_environ(head, body, connection.peer, self._address)
+        response = call_application(self._application, environ)
+        close = not head.keep_alive
+        data = render_wsgi(
+            response, close=close, http10=head.version == "1.0", head=head.method == "HEAD"
+        )
+        connection.reactor.post(partial(connection.answered, data, close=close))
+
+    def detach(self, connection: Connection, head: Head, unread: bytes) -> None:
+        """Run a WebSocket session on a thread of its own.
+
+        The session counts itself and answers those beyond its limit; that there is a bound on
+        the threads even in a flood is seen to here.
+        """
+        thread = threading.Thread(
+            target=self._run_session,
+            args=(connection, head, unread),
+            name="zoldyq-websocket",
+            daemon=True,
+        )
+        with self._lock:
+            admitted = len(self._websockets) < self._limits.max_websockets + _REFUSED_POLITELY
+            if admitted:
+                self._websockets.add(thread)
+        if admitted:
+            thread.start()
+        else:
+            connection.sock.close()
+            self.closed()
+
+    def _run_session(self, connection: Connection, head: Head, unread: bytes) -> None:
+        sock = connection.sock
+        environ = make_environ(head, b"", connection.peer, self._address)
+        # simple-websocket looks for the socket under the names of the servers that it knows.
+        environ["werkzeug.socket"] = sock
+        environ["zoldyq.unread"] = unread
+        try:
+            sock.setblocking(True)
+            response = call_application(self._application, environ)
+            if response.status:  # it was refused, in plain HTTP
+                sock.sendall(render_wsgi(response, close=True, http10=False, head=False))
+        except OSError:
+            _log.debug("a WebSocket client has gone", exc_info=True)
+        finally:
+            sock.close()
+            self.closed()
+            with self._lock:
+                self._websockets.discard(threading.current_thread())
