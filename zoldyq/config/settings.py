@@ -1,0 +1,173 @@
+"""Every setting of the server, declared once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from zoldyq.config.kinds import (
+    Bytes,
+    Choice,
+    Host,
+    Origins,
+    Seconds,
+    SocketPath,
+    Tokens,
+    Whole,
+)
+from zoldyq.config.setting import Setting, declared_settings, setting
+from zoldyq.config.sources import environment_warnings, read_sources
+from zoldyq.errors import InvalidSetting
+
+_KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a server is started with. Times are seconds, sizes are bytes.
+
+    Raises:
+        InvalidSetting: a value is not allowed, or two do not fit together.
+    """
+
+    host: str = setting("0.0.0.0", Host(), "Host name or address to listen on")
+    port: int = setting(9000, Whole(0, 65_535), "TCP port to listen on; 0 picks a free one")
+    unix_socket: str | None = setting(
+        None, SocketPath(), "Unix domain socket to listen on instead of host and port"
+    )
+    server: Literal["native", "waitress"] = setting(
+        "native",
+        Choice(("native", "waitress")),
+        "What serves HTTP: ZoldyQ's own server, or waitress, which has no WebSocket",
+    )
+    default_queue_capacity: int = setting(
+        100_000,
+        Whole(1, 1_000_000_000),
+        "Messages a queue holds that was not created with a capacity of its own",
+        flag="--capacity",
+    )
+    max_queues: int = setting(100, Whole(1, 1_000_000), "Queues that may exist at once")
+    max_bytes: int = setting(
+        _GIB, Bytes(_KIB, 1024 * _GIB), "Memory that the messages of all queues may hold"
+    )
+    max_body_bytes: int = setting(
+        8 * _MIB, Bytes(_KIB, _GIB), "Largest request body and largest WebSocket message"
+    )
+    max_header_bytes: int = setting(16 * _KIB, Bytes(_KIB, _MIB), "Largest request head")
+    max_count: int = setting(
+        10_000, Whole(1, 1_000_000), "Messages that one dequeue or peek may ask for"
+    )
+    max_timeout: float = setting(3600.0, Seconds(0), "Longest time that a request may ask to wait")
+    head_seconds: float = setting(
+        10.0, Seconds(0.01), "Time a client has to send a whole request head"
+    )
+    body_seconds: float = setting(60.0, Seconds(0.01), "Time a client has to send a request body")
+    idle_seconds: float = setting(
+        75.0, Seconds(0.01), "Time after which an idle keep-alive connection is closed"
+    )
+    send_seconds: float = setting(
+        30.0, Seconds(0.01), "Time after which a peer that accepts no data is closed"
+    )
+    max_connections: int = setting(
+        16_384, Whole(1, 1_000_000), "Connections that may be open at once"
+    )
+    max_websockets: int = setting(
+        1_000, Whole(0, 100_000), "WebSocket sessions that may be open at once"
+    )
+    ping_seconds: float = setting(20.0, Seconds(0.01), "Time between the pings of a WebSocket")
+    threads: int = setting(
+        16,
+        Whole(1, 1_024),
+        "Threads that run the WSGI app: everything but enqueue and dequeue, under waitress "
+        "everything",
+    )
+    max_waiting: int = setting(
+        8,
+        Whole(0, 1_024),
+        "Consumers and producers that may wait at once where each holds a thread: under waitress "
+        "and gunicorn",
+    )
+    reactors: int = setting(
+        0,
+        Whole(0, 256),
+        "Event loops of the native server; 0 means one, or one a core on a free-threaded "
+        "interpreter",
+    )
+    drain_seconds: float = setting(
+        5.0, Seconds(0), "Longest time that consumers have to empty the queues at shutdown"
+    )
+    backlog: int = setting(
+        1_024, Whole(1, 65_535), "Connections that the system holds until they are accepted"
+    )
+    tokens: tuple[str, ...] = setting(
+        (),
+        Tokens(),
+        "Bearer token that clients must send; the flag may be given several times, elsewhere "
+        "commas separate them (a flag shows in the list of processes, a variable does not)",
+        flag="--token",
+        variable="ZOLDYQ_TOKEN",
+    )
+    cors_origins: tuple[str, ...] = setting(
+        (),
+        Origins(),
+        "Origin whose web pages may use the server; the flag may be given several times, "
+        "elsewhere commas separate them",
+        flag="--cors-origin",
+    )
+    log_level: Literal["debug", "info", "warn", "error"] = setting(
+        "info",
+        Choice(("debug", "info", "warn", "error"), {"warning": "warn"}),
+        "Least severe messages that are logged",
+    )
+
+    def __post_init__(self) -> None:
+        for each in SETTINGS:
+            value = each.read(getattr(self, each.name), each.name)
+            object.__setattr__(self, each.name, value)
+        self._check_together()
+
+    @classmethod
+    def load(
+        cls,
+        flags: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
+        file: Path | None = None,
+    ) -> Settings:
+        """Collect the settings: flags over environment over file over defaults.
+
+        ``flags`` are values by the settings' names, where None and ``()`` mean not given;
+        ``environ`` is the process's environment unless given; ``file`` is a TOML file, by
+        default the one that ``ZOLDYQ_CONFIG`` names, if any.
+
+        Raises:
+            InvalidSetting: a value is not allowed (the text names its source), two do not fit
+                together, or the file cannot be read or holds an unknown key.
+        """
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = read_sources(SETTINGS, flags or {}, environ, file)
+        return cls(**values)
+
+    @staticmethod
+    def environment_warnings(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """One line for each variable that was probably meant as a setting and is none."""
+        return tuple(environment_warnings(SETTINGS, os.environ if environ is None else environ))
+
+    def _check_together(self) -> None:
+        if self.server == "waitress" and self.max_waiting >= self.threads:
+            raise InvalidSetting(
+                f"max_waiting ({self.max_waiting}) must be below threads ({self.threads}) with "
+                "waitress, or those who wait would block all others; raise threads or lower "
+                "max_waiting"
+            )
+        if self.max_body_bytes > self.max_bytes:
+            raise InvalidSetting(
+                f"max_body_bytes ({self.max_body_bytes}) must not exceed max_bytes "
+                f"({self.max_bytes}); raise max_bytes or lower max_body_bytes"
+            )
+
+
+#: Every setting, in the order of the table.
+SETTINGS: tuple[Setting, ...] = declared_settings(Settings)
