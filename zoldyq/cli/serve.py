@@ -1,0 +1,53 @@
+"""``zoldyq serve``: one option for each setting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zoldyq.config import SETTINGS, Settings
+from zoldyq.config.setting import Setting
+from zoldyq.config.sources import CONFIG_VARIABLE
+
+
+def _serve(config: str | None, **flags: object) -> None:
+    settings = Settings.load(flags, file=None if config is None else Path(config))
+    for warning in Settings.environment_warnings():
+        click.echo(f"zoldyq: {warning}", err=True)
+    # Only here: the server's imports would slow down every other command and the help.
+    from zoldyq.server.run import serve as run
+
+    click.get_current_context().exit(run(settings))
+
+
+def _option(setting: Setting) -> click.Option:
+    # Neither a type, a default nor a variable for click: Settings reads every source alike, and
+    # only what was given on the command line may win over the environment.
+    return click.Option(
+        [setting.flag, setting.name],
+        metavar=setting.kind.metavar,
+        multiple=setting.kind.repeatable,
+        help=f"{setting.explanation}  [{_origin(setting)}]",
+    )
+
+
+def _origin(setting: Setting) -> str:
+    default = f"; default: {setting.default_text}" if setting.default_text else ""
+    return f"env: {setting.variable}{default}"
+
+
+_CONFIG = click.Option(
+    ["--config"],
+    metavar="FILE",
+    help=f"TOML file with settings by their names, such as max_queues  [env: {CONFIG_VARIABLE}]",
+)
+
+serve = click.Command(
+    "serve",
+    callback=_serve,
+    params=[_CONFIG, *map(_option, SETTINGS)],
+    short_help="Start the server.",
+    help="Start the server.\n\nFlags win over environment variables, these over the file of "
+    "--config, and that over the defaults.",
+)
