@@ -20,7 +20,6 @@ from zoldyq.errors import (
     QueueExists,
     QueueNotFound,
     ShuttingDown,
-    ZoldyQError,
 )
 from zoldyq.queue.memory import MemoryBudget
 from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, Message, QueueStats, Receipt
@@ -147,7 +146,7 @@ class QueueManager:
     ) -> Receipt:
         """Append to the queue, creating it if need be, without ever waiting.
 
-        A queue that was created for messages which are then refused is taken away again.
+        Messages that are refused bring no queue into being, unless somebody waits for it already.
 
         Raises:
             MaxQueuesReached: the name is new, and there are as many queues as may be.
@@ -156,17 +155,12 @@ class QueueManager:
         """
         while True:
             queue = self._queues.get(name)
-            created = queue is None
-            if queue is None:
-                queue = self._create(name, self._default_capacity)
             try:
+                if queue is None:
+                    return self._offer_first(name, payloads, at, waits)
                 return queue.offer(payloads, at, waits=waits)
             except QueueClosed:
                 self._check_not_draining()  # else it was deleted just now: begin anew
-            except ZoldyQError:
-                if created:
-                    self._retract(queue)
-                raise
 
     def join_for_room(self, name: str, waiter: RoomWaiter) -> bool:
         """Stand in the queue's line for room; see :meth:`MessageQueue.join_for_room`."""
@@ -210,14 +204,12 @@ class QueueManager:
         is something to see at once, namely nothing.
         """
         with self._lock:
-            queue = self._queues.get(name) or self._awaited.get(name)
+            queue = self._queues.get(name)
             if queue is None:
-                queue = MessageQueue(name, self._default_capacity, self._budget)
-                if self._draining:
-                    queue.close()
-                self._awaited[name] = queue
-            # Under the manager's lock, so that the name cannot be forgotten in between.
-            return queue.join(waiter)
+                # Under the manager's lock, so that the name cannot be forgotten in between. It
+                # wakes nobody: an awaited queue has no producers.
+                return self._await(name).join(waiter)
+        return queue.join(waiter)
 
     def leave(self, waiter: Waiter, *, expired: bool = False) -> Delivery:
         """Quit the line and return what was handed over; see :meth:`MessageQueue.leave`."""
@@ -236,7 +228,7 @@ class QueueManager:
         """
         queue = self._queues.get(name)
         kept = queue.put_back(messages) if queue is not None else 0
-        self._count_dropped("deleted", len(messages) - kept)
+        self._count_dropped("shutdown" if self.draining else "deleted", len(messages) - kept)
 
     # -- administration ----------------------------------------------------------------------
 
@@ -259,10 +251,11 @@ class QueueManager:
         """
         if not 1 <= capacity <= self.max_capacity:
             raise InvalidCapacity(f"capacity must be a whole number from 1 to {self.max_capacity}")
-        queue = self._queues.get(name)
-        created = queue is None
-        if queue is None:
-            queue = self._create(name, capacity)
+        with self._lock:
+            queue = self._queues.get(name)
+            created = queue is None
+            if queue is None:
+                queue = self._create(name, capacity)
         if queue.capacity != capacity:
             raise QueueExists(
                 f"the queue exists with a capacity of {queue.capacity}: "
@@ -343,33 +336,53 @@ class QueueManager:
             )
         return queue
 
-    def _create(self, name: str, capacity: int) -> MessageQueue:
-        """Return the queue of this name, new unless another thread was faster."""
+    def _offer_first(
+        self, name: str, payloads: Sequence[bytes], at: int | None, waits: bool
+    ) -> Receipt:
+        """Create the queue of this name with its first messages, unless another thread was faster.
+
+        A new queue is filled before anybody can see it: taking it away again when it refuses
+        would take along what another thread had put into it by then.
+        """
         with self._lock:
             queue = self._queues.get(name)
-            if queue is not None:
-                return queue
-            self._refuse_if_draining()
-            if len(self._queues) >= self._max_queues:
-                raise MaxQueuesReached(
-                    f"there are {self._max_queues} queues already: delete one, or raise max_queues",
-                    max_queues=self._max_queues,
-                )
-            queue = self._awaited.pop(name, None)
+            if queue is None and name in self._awaited:
+                queue = self._create(name, self._default_capacity)
             if queue is None:
-                queue = MessageQueue(name, capacity, self._budget)
-            queue.capacity = capacity
-            self._replace(name, queue)
-            return queue
+                queue = self._new(name, self._default_capacity)
+                receipt = queue.offer(payloads, at)  # wakes nobody, for nobody knows it yet
+                self._replace(name, queue)
+                return receipt
+        return queue.offer(payloads, at, waits=waits)
 
-    def _retract(self, queue: MessageQueue) -> None:
-        """Take back a queue that was created for messages which were then refused."""
-        with self._lock:
-            stats = queue.stats()
-            if self._queues.get(queue.name) is queue and not stats.enqueued_total:
-                self._replace(queue.name, None)
-                if stats.waiting_consumers:
-                    self._awaited[queue.name] = queue
+    def _create(self, name: str, capacity: int) -> MessageQueue:
+        """Bring a queue into being; the caller holds the lock and knows that there is none."""
+        queue = self._new(name, capacity)
+        self._replace(name, queue)
+        return queue
+
+    def _new(self, name: str, capacity: int) -> MessageQueue:
+        """Return a queue, or the one that is awaited, for :meth:`_replace`; under the lock."""
+        self._refuse_if_draining()
+        if len(self._queues) >= self._max_queues:
+            raise MaxQueuesReached(
+                f"there are {self._max_queues} queues already: delete one, or raise max_queues",
+                max_queues=self._max_queues,
+            )
+        queue = self._awaited.pop(name, None)
+        if queue is None:
+            return MessageQueue(name, capacity, self._budget)
+        queue.capacity = capacity  # no producer has seen it yet
+        return queue
+
+    def _await(self, name: str) -> MessageQueue:
+        """Return the queue that is awaited under this name; the caller holds the lock."""
+        queue = self._awaited.get(name)
+        if queue is None:
+            queue = self._awaited[name] = MessageQueue(name, self._default_capacity, self._budget)
+            if self._draining:
+                queue.close()
+        return queue
 
     def _forget_if_unused(self, queue: MessageQueue) -> None:
         """Forget an awaited name when nobody waits for it any more."""

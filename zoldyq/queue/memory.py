@@ -36,7 +36,7 @@ class MemoryBudget:
                 self._used = used
                 return
         raise MemoryLimit(
-            "the server holds as many bytes of messages as it may: consume some, or raise max_bytes",
+            "the messages held take all the memory they may: consume some, or raise max_bytes",
             max_bytes=self.limit,
         )
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import islice, repeat
 from time import time_ns
 
-from zoldyq.errors import BatchExceedsCapacity, MemoryLimit, QueueClosed, QueueFull
+from zoldyq.errors import BatchExceedsCapacity, MemoryLimit, QueueClosed, QueueFull, ZoldyQError
 from zoldyq.queue.memory import MemoryBudget
 from zoldyq.queue.message import (
     MESSAGE_OVERHEAD,
@@ -107,8 +108,14 @@ class MessageQueue:
                 raise
         bell = Bell(self._lock)
         waiter = RoomWaiter(bell.ring, payloads)
-        if not self.join_for_room(waiter):
-            bell.sleep(deadline_after(timeout))
+        try:
+            if not self.join_for_room(waiter):
+                bell.sleep(deadline_after(timeout))
+        except BaseException:
+            # Interrupted, by Ctrl-C perhaps: do not enqueue behind the caller's back.
+            with suppress(ZoldyQError):
+                self.leave_room(waiter)
+            raise
         return self.leave_room(waiter)
 
     def offer(
@@ -148,11 +155,15 @@ class MessageQueue:
         in one :meth:`leave_room`, which says how it went.
         """
         waiter.queue = self
+        woken: list[Waiter | RoomWaiter] = []
         with self._lock:
             self._producers[waiter] = None
-            # Nobody but the newcomer can be admitted here: those ahead found no room before.
-            self._admit_producers([])
-            return waiter not in self._producers or self._closed
+            # Of the producers only the newcomer can be admitted here: those ahead found no room.
+            # Consumers may wait for it by now, if the queue ran empty since it was refused.
+            self._admit_producers(woken)
+            done = waiter not in self._producers or self._closed
+        _wake([other for other in woken if other is not waiter])
+        return done
 
     def leave_room(self, waiter: RoomWaiter) -> Receipt:
         """Quit the line for room and return the receipt won in the meantime.
@@ -213,13 +224,28 @@ class MessageQueue:
             raise ValueError(f"count must be at least 1, not {count}")
         messages = self.poll(count, waits=timeout != 0).messages
         if not messages and timeout != 0:
-            bell = Bell(self._lock)
-            waiter = Waiter(bell.ring, count)
-            expired = not self.join(waiter) and not bell.sleep(deadline_after(timeout))
-            messages = self.leave(waiter, expired=expired).messages
-        if not messages and self.closed:
-            raise self._closed_error()
+            messages = self._wait_for_messages(count, timeout)
+        if not messages:
+            self._check_not_exhausted()
         return messages
+
+    def _wait_for_messages(self, count: int, timeout: float | None) -> list[Message]:
+        """Stand in line with the calling thread and return what it was given in time."""
+        bell = Bell(self._lock)
+        waiter = Waiter(bell.ring, count)
+        try:
+            expired = not self.join(waiter) and not bell.sleep(deadline_after(timeout))
+        except BaseException:
+            # Interrupted, by Ctrl-C perhaps: a place in line that nobody looks at any more would
+            # swallow a message.
+            self.put_back(self.leave(waiter).messages)
+            raise
+        return self.leave(waiter, expired=expired).messages
+
+    def _check_not_exhausted(self) -> None:
+        with self._lock:
+            if self._closed and not self._messages:
+                raise self._closed_error()
 
     def poll(
         self, count: int = 1, max_bytes: int | None = None, *, waits: bool = False
@@ -291,7 +317,7 @@ class MessageQueue:
             return Delivery(messages or [], len(self._messages))
 
     def when_ready(self, callback: Callable[[], None], count: int = 1) -> Waiter:
-        """Have ``callback()`` called once when messages were set aside for this caller.
+        """Have ``callback()`` called when messages were set aside for it, or never will be.
 
         For consumers that hold no thread. The callback runs on the thread of the producer, or
         at once on this one if messages are there; it must neither block nor raise.
@@ -410,7 +436,7 @@ class MessageQueue:
         return self._hand_over([Message(payload, at) for payload in payloads[:wanted]])
 
     def _hand_over(self, messages: list[Message]) -> list[Waiter]:
-        """Move messages from the front of the list into the slots of the line; return its owners."""
+        """Move messages from the front of the list into the slots of the line; return whose."""
         woken: list[Waiter] = []
         while messages and self._consumers:
             waiter, _ = self._consumers.popitem(last=False)
@@ -429,7 +455,7 @@ class MessageQueue:
             woken.append(waiter)
             at = now_us()
             try:
-                self._append(waiter.payloads, at)
+                woken += self._append_past_waiters(waiter.payloads, at)
             except MemoryLimit as error:
                 waiter.error = error
                 continue

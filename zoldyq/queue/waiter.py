@@ -81,7 +81,10 @@ class Bell:
                 remaining = None if deadline is None else deadline - time.monotonic()
                 if remaining is not None and remaining <= 0:
                     return False
-                self._condition.wait(remaining)
+                # A condition takes no longer wait than TIMEOUT_MAX, and so no infinite one.
+                self._condition.wait(
+                    None if remaining is None else min(remaining, threading.TIMEOUT_MAX)
+                )
             self._rung = False
             return True
 
