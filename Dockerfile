@@ -1,0 +1,28 @@
+# docker build -t zoldyq/zoldyq:latest .
+# docker run -d -p 9000:9000 zoldyq/zoldyq:latest
+
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE-APACHE LICENSE-MIT ./
+COPY zoldyq zoldyq
+RUN pip wheel --no-cache-dir --wheel-dir /wheels .
+# Without pip in it, the environment holds what the server needs and nothing else.
+RUN python -m venv --without-pip /opt/zoldyq \
+    && pip --python /opt/zoldyq/bin/python install --no-cache-dir --no-index --find-links /wheels zoldyq
+
+FROM python:3.13-slim
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin zoldyq
+COPY --from=build /opt/zoldyq /opt/zoldyq
+ENV PATH=/opt/zoldyq/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    ZOLDYQ_HOST=0.0.0.0
+# By number, so that Kubernetes can tell that it is not root.
+USER 10001
+EXPOSE 9000
+# Follows ZOLDYQ_PORT; a port given as a flag is not seen here. The empty ProxyHandler keeps a
+# proxy of the environment out of the way.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as web; web.build_opener(web.ProxyHandler({})).open('http://127.0.0.1:' + os.environ.get('ZOLDYQ_PORT', '9000') + '/health', timeout=2)"]
+# The exec form makes zoldyq process 1, so that the SIGTERM of `docker stop` reaches it and it drains.
+ENTRYPOINT ["zoldyq"]

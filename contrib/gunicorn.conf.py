@@ -1,0 +1,44 @@
+"""ZoldyQ behind gunicorn: ``gunicorn -c contrib/gunicorn.conf.py``, with the settings of zoldyq.
+
+The queues live in one process. A second worker would hold queues of its own, and a worker that is
+replaced (``--max-requests``, a time-out, a reload by SIGHUP) takes its messages along. So there
+is one worker, and nothing in this file ever replaces it. Do not send SIGHUP either.
+"""
+
+from zoldyq.config import Settings
+
+
+def _address(settings: Settings) -> str:
+    """Where to listen, in gunicorn's notation."""
+    if settings.unix_socket:
+        return f"unix:{settings.unix_socket}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{settings.port}"
+
+
+_settings = Settings.load()
+
+wsgi_app = "zoldyq.server.app:create_app()"
+proc_name = "zoldyq"
+bind = _address(_settings)
+backlog = _settings.backlog
+
+workers = 1
+worker_class = "gthread"
+# Whoever waits for a message or for room holds a thread, as does each WebSocket session; eight
+# more answer everything else. Raise ZOLDYQ_THREADS for more WebSocket sessions.
+threads = max(_settings.threads, _settings.max_waiting + 8)
+worker_connections = _settings.max_connections
+
+max_requests = 0
+max_requests_jitter = 0
+preload_app = False
+reload = False
+# A worker that is late is slow, perhaps on a machine that was suspended, and still holds messages.
+timeout = 0
+# On SIGTERM an idle WebSocket session would hold the exit for the whole of gunicorn's 30 seconds.
+graceful_timeout = 10
+keepalive = int(_settings.idle_seconds)
+
+# Its commands add workers and reload them.
+control_socket_disable = True

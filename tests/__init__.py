@@ -1,0 +1,1 @@
+"""Tests of ZoldyQ; the folders mirror those of the package."""
