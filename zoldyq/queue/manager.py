@@ -321,6 +321,11 @@ class QueueManager:
         return {name: count for name, count in dropped.items() if count}
 
     @property
+    def bytes_held(self) -> int:
+        """Bytes charged for the messages in all queues together."""
+        return self._budget.used
+
+    @property
     def size(self) -> int:
         """Messages in all queues together."""
         return sum(len(queue) for queue in self._queues.values())

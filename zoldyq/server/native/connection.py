@@ -197,6 +197,7 @@ class Connection:
         if self._state is not State.WORKING:
             return  # the client has gone
         self._move(State.READING)
+        self._began = self.reactor.now
         self._last = self._last or close
         self._write([(response, wire.NOTHING_CAME)])
         self._serve()
@@ -364,6 +365,7 @@ class Connection:
         self._head = self._wait = None
         self._generation += 1
         self._move(State.READING)
+        self._began = self.reactor.now  # a next request that has begun had no chance to go on
         try:
             reply = wait.finish(expired=expired)
         except Exception as error:  # noqa: BLE001 - told apart and logged there
@@ -446,12 +448,15 @@ class Connection:
         self.deadline = self.reactor.now + self._host.times.send
         if not self._unsent:
             self._undelivered = None
+            self._began = self.reactor.now
             self._serve()
 
     # -- coming to rest ----------------------------------------------------------------------
 
     def _rest(self) -> None:
         """Watch for what comes next, and until when."""
+        if self._state in _GONE:
+            return
         if self._unsent:
             self._watch(WRITE)
         elif self._last and self._state is State.READING:

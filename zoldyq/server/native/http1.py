@@ -7,6 +7,7 @@ heads to the letter, so each head is parsed once and from then on found by its b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -14,16 +15,15 @@ from urllib.parse import unquote_to_bytes
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from zoldyq.errors import HeadersTooLarge, MalformedRequest, UnsupportedExpectation
+from zoldyq.server.native.chunked import ChunkedBody
 
 _END = b"\r\n\r\n"
+_METHOD = re.compile(rb"[A-Z][A-Z-]{0,31}")
 _CACHED_HEADS = 1024
 _CACHED_HEAD_BYTES = 1024
 #: A body's buffer starts with this and doubles, so that a client that only announces a large
 #: body costs nothing.
 _FIRST_BODY_BYTES = 1 << 18
-#: How many bytes a chunked body may take on the wire for each byte of data: a chunk of a single
-#: byte takes six. The rest is extensions and trailers, which mean nothing here.
-_CHUNKED_OVERHEAD = 8
 
 
 class Head:
@@ -131,8 +131,7 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Take bytes that came from the client."""
-        if self._body is not None:
-            space = self.body_space()
+        while data and (space := self.body_space()):
             taken = min(len(space), len(data))
             space[:taken] = data[:taken]
             space.release()
@@ -263,74 +262,21 @@ class RequestParser:
         return head, body
 
 
-class ChunkedBody:
-    """A body in chunks, decoded by the parser that has read its head."""
-
-    def __init__(self, parser: HttpRequestParser, events: _Events) -> None:
-        self._parser = parser
-        self._events = events
-        self._wire_bytes = 0
-
-    @property
-    def body(self) -> bytearray:
-        """The data so far."""
-        return self._events.body
-
-    @property
-    def complete(self) -> bool:
-        """Whether the last chunk and the trailers have come."""
-        return self._events.complete
-
-    def take(self, data: bytes, start: int) -> int:
-        """Decode from ``start`` on and return where it stopped, which is behind the body's end.
-
-        The parser does not say where a message ends, so it gets the data line by line: a body
-        can only end with a line. A carriage return at the end waits for its line feed.
-        """
-        while not self.complete:
-            stop = data.find(b"\r\n", start) + 2
-            if stop < 2:
-                stop = len(data) - data.endswith(b"\r")
-            if stop <= start:
-                break
-            self._feed(data[start:stop])
-            start = stop
-        return start
-
-    def _feed(self, piece: bytes) -> None:
-        try:
-            self._parser.feed_data(piece)
-        except HttpParserError as error:
-            raise MalformedRequest(f"the chunked body is malformed: {error}") from None
-        self._wire_bytes += len(piece)
-        if self._wire_bytes > _CHUNKED_OVERHEAD * len(self.body) + (1 << 14):
-            raise MalformedRequest("the chunked body is mostly extensions or trailers")
-
-
 class _Events:
-    """Collects what llhttp finds."""
+    """Collects what llhttp finds in a head."""
 
     def __init__(self) -> None:
         self.target = b""
         self.headers: list[tuple[bytes, bytes]] = []
-        self.headers_complete = False
-        self.body = bytearray()
         self.complete = False
 
     def on_url(self, url: bytes) -> None:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.headers_complete:  # else it is a trailer
-            self.headers.append((name, value))
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self.headers_complete = True
-
-    def on_body(self, data: bytes) -> None:
-        self.body += data
-
-    def on_message_complete(self) -> None:
         self.complete = True
 
 
@@ -343,23 +289,26 @@ def parse_head(raw: bytes) -> tuple[Head, ChunkedBody | None]:
     """
     events = _Events()
     parser = HttpRequestParser(events)
+    method, _, rest = raw.partition(b" ")
+    if _METHOD.fullmatch(method) is None:
+        raise MalformedRequest("the request line does not begin with a method")
     try:
-        parser.feed_data(raw)
+        # llhttp knows some methods and no others, but the application is to answer all of them.
+        parser.feed_data(b"POST " + rest)
     except HttpParserUpgrade:
         pass  # told apart below, by the headers
     except HttpParserError as error:
         raise MalformedRequest(f"the request head is malformed: {error}") from None
     request_line, _, _ = raw.partition(b"\r\n")
-    if not events.headers_complete or not request_line.endswith((b" HTTP/1.1", b" HTTP/1.0")):
+    if not events.complete or not request_line.endswith((b" HTTP/1.1", b" HTTP/1.0")):
         raise MalformedRequest("the request line is not one of HTTP/1.1")
-    head = Head(parser.get_method().decode(), events.target, parser.get_http_version())
+    head = Head(method.decode(), events.target, parser.get_http_version())
     head.headers = [
         (name.decode("latin-1").lower(), value.decode("latin-1").strip())
         for name, value in events.headers
     ]
-    head.keep_alive = parser.should_keep_alive()
     _read_framing(head)
-    return head, ChunkedBody(parser, events) if head.chunked else None
+    return head, ChunkedBody() if head.chunked else None
 
 
 def _read_framing(head: Head) -> None:
@@ -372,12 +321,21 @@ def _read_framing(head: Head) -> None:
             raise MalformedRequest("Transfer-Encoding may only be chunked, and only in HTTP/1.1")
         head.chunked = True
     head.content_length = int(head.header("content-length") or 0)
+    # Not as llhttp tells it: at the end of a message, as a head without a body is one, it has
+    # forgotten the header.
+    options = _options(head.header("connection"))
+    head.keep_alive = "close" not in options and (head.version == "1.1" or "keep-alive" in options)
     expectation = head.header("expect")
     if expectation is not None and head.version == "1.1":
         if expectation.lower() != "100-continue":
             raise UnsupportedExpectation("the only expectation this server meets is 100-continue")
         head.expects_continue = True
-    head.upgrade = "websocket" in (head.header("upgrade") or "").lower().split(", ")
+    head.upgrade = "websocket" in _options(head.header("upgrade"))
+
+
+def _options(value: str | None) -> list[str]:
+    """Return the members of a header that is a list, in lower case."""
+    return [option.strip() for option in (value or "").lower().split(",")]
 
 
 def _split_target(target: bytes) -> tuple[str, str]:

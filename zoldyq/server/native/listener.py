@@ -1,4 +1,4 @@
-"""Listening sockets: opening them, and accepting from them."""
+"""Accepting connections."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 from zoldyq.server.native.poller import READ
 from zoldyq.server.native.reactor import Reactor
+from zoldyq.server.sockets import close_listening
 
 _log = logging.getLogger(__name__)
 
@@ -20,82 +21,6 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _NEVER = float("inf")
 
 Accepted = Callable[[socket.socket, tuple[str, int]], None]
-
-
-def open_tcp(host: str, port: int, backlog: int) -> list[socket.socket]:
-    """Listen on every address that ``host`` stands for, all with the same port.
-
-    Port 0 picks a free one. Raises OSError where an address cannot be had.
-    """
-    sockets: list[socket.socket] = []
-    try:
-        for family, _, _, _, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            if sockets:
-                port = sockets[0].getsockname()[1]
-            sockets.append(_listen_on(family, (address[0], port, *address[2:]), backlog))
-    except OSError:
-        for sock in sockets:
-            sock.close()
-        raise
-    return sockets
-
-
-def _listen_on(family: int, address: tuple[object, ...], backlog: int) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if family == socket.AF_INET6:
-            # "::" takes IPv4 clients, too; any other address is for itself.
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
-        sock.bind(address)
-        sock.listen(backlog)
-        sock.setblocking(False)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def open_unix(path: str, backlog: int) -> socket.socket:
-    """Listen on a Unix domain socket, in the place of one that nobody listens on any more.
-
-    Raises OSError where the path is taken by something else or cannot be had.
-    """
-    _remove_stale(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.bind(path)
-        sock.listen(backlog)
-        sock.setblocking(False)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _remove_stale(path: str) -> None:
-    if not Path(path).exists():
-        return
-    if not Path(path).is_socket():
-        raise FileExistsError(errno.EEXIST, "the path exists and is no socket", path)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            Path(path).unlink()
-            return
-    raise OSError(errno.EADDRINUSE, "another server listens there", path)
-
-
-def describe(sock: socket.socket) -> str:
-    """Return the address of a listening socket as a person would type it."""
-    if sock.family == socket.AF_UNIX:
-        return f"unix:{sock.getsockname()}"
-    host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Listener:
@@ -120,12 +45,7 @@ class Listener:
                     self._pause(error)
                     return
                 continue  # the client has gone before it was accepted
-            sock.setblocking(False)
-            if sock.family == socket.AF_UNIX:
-                address = ("unix", 0)
-            else:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._accepted(sock, (address[0], address[1]))
+            self._hand_on(sock, address)
 
     def on_deadline(self) -> None:
         """Accept again after a pause."""
@@ -138,9 +58,20 @@ class Listener:
             return
         self._reactor.remove(self._sock.fileno())
         self._reactor.forget(self)
-        if self._sock.family == socket.AF_UNIX:
-            Path(self._sock.getsockname()).unlink(missing_ok=True)
-        self._sock.close()
+        close_listening(self._sock)
+
+    def _hand_on(self, sock: socket.socket, address: tuple[Any, ...] | str) -> None:
+        """Set a new connection's socket up and give it away, or close it if it is broken already."""
+        try:
+            sock.setblocking(False)
+            if isinstance(address, str) or sock.family == socket.AF_UNIX:
+                address = ("unix", 0)
+            else:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            sock.close()
+            return
+        self._accepted(sock, (address[0], address[1]))
 
     def _pause(self, error: OSError) -> None:
         """Leave the backlog alone for a moment: accepting would fail at once again."""

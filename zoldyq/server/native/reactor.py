@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from zoldyq.server.native.poller import READ, make_poller
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 #: The longest sleep in seconds; nothing depends on it but the Date of replies.
 _LONGEST_SLEEP = 60.0
 _NEVER = float("inf")
+_CLOSING = "closing a connection after an unexpected error"
 
 
 class Handler(Protocol):
@@ -49,6 +51,9 @@ class Timed(Protocol):
     def on_deadline(self) -> None:
         """React to a deadline that has passed."""
 
+    def close(self) -> None:
+        """Let go of the socket; called after an unexpected error."""
+
 
 class Wakeable(Protocol):
     """Something that sleeps in a queue's line."""
@@ -56,14 +61,18 @@ class Wakeable(Protocol):
     def on_wake(self, generation: int) -> None:
         """Look at what has come; ``generation`` tells which sleep was meant."""
 
+    def close(self) -> None:
+        """Let go of the socket; called after an unexpected error."""
+
 
 class Door:
     """The one way into the loop from another thread: a list of calls and a byte to wake it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards _calls and _rung
+        self._lock = threading.Lock()  # guards the next three
         self._calls: list[Callable[[], None]] = []
         self._rung = False
+        self._closed = False
         self._inside, self._outside = socket.socketpair()
         self._inside.setblocking(False)
         self._outside.setblocking(False)
@@ -73,13 +82,14 @@ class Door:
         return self._inside.fileno()
 
     def enter(self, call: Callable[[], None]) -> None:
-        """Have ``call()`` made by the loop's thread, soon and in order."""
+        """Have ``call()`` made by the loop's thread, soon and in order, unless it has ended."""
         with self._lock:
+            if self._closed:
+                return
             self._calls.append(call)
-            silent = not self._rung
-            self._rung = True
-        if silent:
-            self._outside.send(b"!")
+            if not self._rung:
+                self._rung = True
+                self._outside.send(b"!")  # it has room for one byte, and so never blocks
 
     def on_event(self, flags: int) -> None:
         """Make the calls that have come."""
@@ -88,10 +98,15 @@ class Door:
             calls, self._calls = self._calls, []
             self._rung = False
         for call in calls:
-            call()
+            try:
+                call()
+            except Exception:  # noqa: BLE001 - the door must stay open for all others
+                _log.exception("an unexpected error in the event loop")
 
     def close(self) -> None:
-        """Close both ends."""
+        """Close both ends; whoever enters from now on is not heard."""
+        with self._lock:
+            self._closed = True
         self._inside.close()
         self._outside.close()
 
@@ -127,7 +142,7 @@ class Reactor:
         if threading.get_ident() == self._thread_id:
             self._woken.append((sleeper, generation))
         else:
-            self._door.enter(lambda: sleeper.on_wake(generation))
+            self._door.enter(partial(self._guard, sleeper, sleeper.on_wake, generation))
 
     def stop(self) -> None:
         """End :meth:`run` after the current turn."""
@@ -157,7 +172,7 @@ class Reactor:
             try:
                 handler.on_event(flags)
             except Exception:  # noqa: BLE001 - one connection must not end them all
-                _log.exception("closing a connection after an unexpected error")
+                _log.exception(_CLOSING)
                 handler.close()
             if self._woken:
                 self._serve_woken()
@@ -170,7 +185,7 @@ class Reactor:
                 continue  # an earlier look was asked for, and has been taken
             timed.scheduled = _NEVER
             if timed.deadline <= self.now:
-                timed.on_deadline()
+                self._guard(timed, timed.on_deadline)
             elif timed.deadline != _NEVER:
                 self.schedule(timed)
         if self._woken:
@@ -182,7 +197,16 @@ class Reactor:
     def _serve_woken(self) -> None:
         while self._woken:
             sleeper, generation = self._woken.popleft()
-            sleeper.on_wake(generation)
+            self._guard(sleeper, sleeper.on_wake, generation)
+
+    @staticmethod
+    def _guard(owner: Timed | Wakeable, call: Callable[..., None], *arguments: object) -> None:
+        """Make a call for a socket's owner, which an unexpected error closes."""
+        try:
+            call(*arguments)
+        except Exception:  # noqa: BLE001 - one connection must not end them all
+            _log.exception(_CLOSING)
+            owner.close()
 
     def _read_clocks(self) -> None:
         self.now = time.monotonic()

@@ -11,7 +11,9 @@ from zoldyq.wire import Headers, Reply
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _NO_BODY = frozenset({204, 304})
-_OUR_HEADERS = frozenset({"connection", "content-length", "date"})
+#: Headers of an application that are the server's to write: for a HEAD, and for all others.
+_OURS_FOR_HEAD = frozenset({"connection", "date"})
+_OURS = _OURS_FOR_HEAD | {"content-length"}
 
 
 class Renderer:
@@ -57,12 +59,14 @@ class Renderer:
 
 
 def render_wsgi(response: Response, *, close: bool, http10: bool, head: bool) -> bytes:
-    """Return the whole response that a WSGI application gave; ``head`` leaves out its body."""
+    """Return the whole response that a WSGI application gave.
+
+    The response to a ``head`` has no body, and the length that the application gave for it.
+    """
     lines = [f"HTTP/1.1 {response.status}", f"Date: {formatdate(usegmt=True)}"]
-    lines += [
-        f"{name}: {value}" for name, value in response.headers if name.lower() not in _OUR_HEADERS
-    ]
-    if int(response.status[:3]) not in _NO_BODY:
+    ours = _OURS_FOR_HEAD if head else _OURS
+    lines += [f"{name}: {value}" for name, value in response.headers if name.lower() not in ours]
+    if not head and int(response.status[:3]) not in _NO_BODY:
         lines.append(f"Content-Length: {len(response.body)}")
     if close:
         lines.append("Connection: close")

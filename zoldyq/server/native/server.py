@@ -16,13 +16,14 @@ from zoldyq.errors import TooManyConnections
 from zoldyq.server.access import AccessPolicy
 from zoldyq.server.native.connection import Connection, Times
 from zoldyq.server.native.http1 import Head, HeadCache, RequestParser
-from zoldyq.server.native.listener import Listener, describe, open_tcp, open_unix
+from zoldyq.server.native.listener import Listener
 from zoldyq.server.native.pool import WorkerPool
 from zoldyq.server.native.reactor import Reactor
 from zoldyq.server.native.response import render_wsgi
 from zoldyq.server.native.routing import Router
 from zoldyq.server.native.wsgi import call_application, make_environ
 from zoldyq.server.operations import Operations
+from zoldyq.server.sockets import describe, open_tcp, open_unix
 from zoldyq.wire import Buffer
 
 _log = logging.getLogger(__name__)

@@ -1,0 +1,229 @@
+"""Builds everything from the settings, and owns the order of start and stop."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import signal
+import sys
+import sysconfig
+import threading
+import time
+from types import FrameType
+from typing import Protocol
+
+from zoldyq import __version__
+from zoldyq.config import Settings
+from zoldyq.queue import QueueManager
+from zoldyq.server.app import ZoldyQApp, create_app
+from zoldyq.server.heap import HeapTrimmer
+from zoldyq.server.native.connection import Times
+from zoldyq.server.native.server import NativeLimits, NativeServer
+from zoldyq.server.waitress_server import WaitressServer
+
+try:
+    import resource
+except ImportError:  # not on every platform
+    resource = None  # type: ignore[assignment]
+
+_log = logging.getLogger("zoldyq")
+
+#: How often to look whether the queues have run empty while draining, in seconds.
+_DRAIN_LOOK = 0.02
+#: How often to look whether memory can be given back, in seconds.
+_HEAP_LOOK = 1.0
+#: How long WebSocket sessions and workers get to end, in seconds.
+_END_SECONDS = 5.0
+#: Descriptors beside those of connections: listeners, event loops, log, libraries.
+_OTHER_DESCRIPTORS = 64
+
+
+class Server(Protocol):
+    """What serves the application: native or waitress."""
+
+    def listen(self, host: str, port: int, unix_socket: str | None = None) -> list[str]:
+        """Open the listening sockets and return their addresses. Raises OSError."""
+
+    def start(self) -> None:
+        """Begin to serve, on threads of the server's own."""
+
+    def stop_accepting(self) -> None:
+        """Refuse new connections; those that are open stay usable."""
+
+    def stop(self, timeout: float = ...) -> None:
+        """Close all connections and end all threads."""
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+
+
+def serve(settings: Settings) -> int:
+    """Run a server until SIGTERM or SIGINT; return the exit code for the process.
+
+    The first signal begins an orderly stop, a second one exits at once.
+    """
+    set_up_logging(settings.log_level)
+    manager = QueueManager(settings.default_queue_capacity, settings.max_queues, settings.max_bytes)
+    app = create_app(settings, manager)
+    server = make_server(settings, app)
+    app.count_connections(lambda: server.connections)
+    try:
+        addresses = server.listen(settings.host, settings.port, settings.unix_socket)
+    except OSError as error:
+        sys.stderr.write(f"zoldyq: {_cannot_listen(settings, error)}\n")
+        return 1
+    _raise_descriptor_limit(settings.max_connections)
+    stop = _stop_on_signal()
+    server.start()
+    sys.stdout.write(_start_line(settings, addresses) + "\n")
+    sys.stdout.flush()
+    _warn_if_open(settings)
+    trimmer = HeapTrimmer()
+    while not stop.wait(_HEAP_LOOK):
+        trimmer.look(manager.bytes_held)
+    shut_down(server, app, manager, settings.drain_seconds)
+    return 0
+
+
+def make_server(settings: Settings, app: ZoldyQApp) -> Server:
+    """Return the server that the settings ask for, not listening yet."""
+    if settings.server == "waitress":
+        return WaitressServer(
+            app,
+            threads=settings.threads,
+            max_connections=settings.max_connections,
+            max_header_bytes=settings.max_header_bytes,
+            max_body_bytes=settings.max_body_bytes,
+            idle_seconds=settings.idle_seconds,
+            backlog=settings.backlog,
+        )
+    return NativeServer(
+        app,
+        app.operations,
+        app.access,
+        NativeLimits(
+            max_header_bytes=settings.max_header_bytes,
+            max_connections=settings.max_connections,
+            max_websockets=settings.max_websockets,
+            threads=settings.threads,
+            reactors=settings.reactors or _default_reactors(),
+            backlog=settings.backlog,
+        ),
+        Times(
+            head=settings.head_seconds,
+            body=settings.body_seconds,
+            idle=settings.idle_seconds,
+            send=settings.send_seconds,
+        ),
+    )
+
+
+def shut_down(server: Server, app: ZoldyQApp, manager: QueueManager, drain_seconds: float) -> None:
+    """Stop in order: no new connections, no new messages, what is queued for those who want it.
+
+    Consumers may drain the queues for up to ``drain_seconds``, and no longer than they hold
+    anything. What is left then is dropped and logged.
+    """
+    _log.info(
+        "stopping: consumers have %g s for the messages queued (%d); a second signal exits at once",
+        drain_seconds,
+        manager.size,
+    )
+    server.stop_accepting()
+    manager.drain()
+    deadline = time.monotonic() + drain_seconds
+    while manager.size and time.monotonic() < deadline:
+        time.sleep(_DRAIN_LOOK)
+    app.sessions.close_all(_END_SECONDS)
+    server.stop(_END_SECONDS)
+    for name, count in manager.close().items():
+        _log.warning("dropped %d messages of queue %s", count, name)
+    _log.info("stopped")
+
+
+def set_up_logging(level: str) -> None:
+    """Log to standard error from this level on: debug, info, warn or error."""
+    logging.basicConfig(
+        level={"warn": "WARNING"}.get(level, level.upper()),
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def _stop_on_signal() -> threading.Event:
+    """Return what is set by the first SIGTERM or SIGINT. The next one ends the process."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    return stop
+
+
+def _start_line(settings: Settings, addresses: list[str]) -> str:
+    return (
+        f"ZoldyQ {__version__} listens on {' and '.join(addresses)} ({settings.server} server; "
+        f"up to {settings.max_queues} queues of {settings.default_queue_capacity} messages, "
+        f"{settings.max_bytes >> 20} MiB in all)"
+    )
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> str:
+    where = settings.unix_socket or f"{settings.host} port {settings.port}"
+    return (
+        f"cannot listen on {where}: {error.strerror or error}. "
+        "Stop what uses it, or choose another with --port, --host or --unix-socket."
+    )
+
+
+def _warn_if_open(settings: Settings) -> None:
+    """Say so where anybody who reaches this machine may use the queues."""
+    if settings.tokens or settings.unix_socket or _is_loopback(settings.host):
+        return
+    _log.warning(
+        "anybody who reaches %s can use these queues: set ZOLDYQ_TOKEN, or listen on 127.0.0.1",
+        settings.host,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _default_reactors() -> int:
+    """Return one event loop with the GIL, for a second was slower there; else one a core."""
+    if sysconfig.get_config_var("Py_GIL_DISABLED") and not _gil_enabled():
+        return os.cpu_count() or 1
+    return 1
+
+
+def _gil_enabled() -> bool:
+    check = getattr(sys, "_is_gil_enabled", None)
+    return True if check is None else bool(check())
+
+
+def _raise_descriptor_limit(connections: int) -> None:
+    """Allow as many open files as there may be connections, where the system lets us."""
+    if resource is None:
+        return
+    wanted = connections + _OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        _log.warning(
+            "the system allows %d open files, fewer than max_connections %d need",
+            allowed,
+            connections,
+        )
