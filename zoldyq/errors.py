@@ -10,7 +10,8 @@ Each error carries a stable ``code`` for programs, a text for people that says w
     |   +-- InvalidQueueName, InvalidJson, MissingPayload, UnknownField, BodyTooLarge,
     |   +-- BatchExceedsCapacity, InvalidTimeout, InvalidCount, InvalidCapacity,
     |   +-- NotFound, QueueNotFound, MethodNotAllowed, QueueExists,
-    |   +-- MalformedRequest, HeadersTooLarge, UnsupportedExpectation, UpgradeRequired
+    |   +-- MalformedRequest, HeadersTooLarge, UnsupportedExpectation, UnsupportedEncoding,
+    |   +-- UpgradeRequired
     +-- Refused                 the caller is not let in
     |   +-- Unauthorized, ForbiddenOrigin
     +-- Overloaded              the same request may succeed later

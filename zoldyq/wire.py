@@ -27,6 +27,7 @@ from zoldyq.errors import (
     MissingPayload,
     Overloaded,
     UnknownField,
+    UnsupportedEncoding,
     ZoldyQError,
 )
 from zoldyq.queue import Delivery, Message, QueueStats, Receipt
@@ -246,6 +247,12 @@ def parse_count(text: str | None, maximum: int, parameter: str = "count") -> int
 def is_ndjson(content_type: str | None) -> bool:
     """Tell whether a Content-Type says NDJSON; every other type is read as JSON."""
     return content_type is not None and content_type.partition(";")[0].strip().lower() == NDJSON
+
+
+def check_content_encoding(encoding: str | None) -> None:
+    """Accept the Content-Encoding of a request. Raises UnsupportedEncoding if it is compressed."""
+    if encoding and encoding.strip().lower() != "identity":
+        raise UnsupportedEncoding("send the body as it is: this server reads no compressed bodies")
 
 
 def accepts_ndjson(accept: str | None) -> bool:

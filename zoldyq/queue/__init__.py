@@ -7,10 +7,11 @@
     message = queue.dequeue(timeout=5)
 """
 
-from zoldyq.queue.manager import QueueManager, Queues, check_queue_name
+from zoldyq.queue.manager import QueueManager
 from zoldyq.queue.memory import MemoryBudget
 from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, Message, QueueStats, Receipt, now_us
 from zoldyq.queue.message_queue import MessageQueue
+from zoldyq.queue.protocol import Queues, check_queue_name
 from zoldyq.queue.waiter import Bell, RoomWaiter, Waiter, deadline_after
 
 __all__ = [

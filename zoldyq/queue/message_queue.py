@@ -418,7 +418,10 @@ class MessageQueue:
         """Append to the deque, charging the budget first."""
         if not payloads:
             return
-        cost = sum(map(len, payloads)) + MESSAGE_OVERHEAD * len(payloads)
+        if len(payloads) == 1:  # spares half of this method's time
+            cost = len(payloads[0]) + MESSAGE_OVERHEAD
+        else:
+            cost = sum(map(len, payloads)) + MESSAGE_OVERHEAD * len(payloads)
         if self._budget is not None:
             self._budget.reserve(cost)
         self._messages.extend(map(Message, payloads, repeat(at)))
@@ -449,10 +452,14 @@ class MessageQueue:
         """Let producers in, longest waiter first, while their batches fit."""
         while self._producers and not self._closed:
             waiter = next(iter(self._producers))
-            if len(self._messages) + len(waiter.payloads) > self.capacity:
+            excess = len(waiter.payloads) > self.capacity
+            if not excess and len(self._messages) + len(waiter.payloads) > self.capacity:
                 return
             del self._producers[waiter]
             woken.append(waiter)
+            if excess:  # the queue it stood in line for was larger
+                waiter.error = self._no_room(len(waiter.payloads), waits=False)
+                continue
             at = now_us()
             try:
                 woken += self._append_past_waiters(waiter.payloads, at)

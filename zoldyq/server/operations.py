@@ -88,7 +88,8 @@ class EnqueueWait:
         """Quit the line and acknowledge, or raise why the messages were refused.
 
         Raises:
-            QueueFull, MemoryLimit, MaxQueuesReached, ShuttingDown: nothing was queued.
+            QueueFull, BatchExceedsCapacity, MemoryLimit, MaxQueuesReached, ShuttingDown: nothing
+                was queued.
         """
         return self._operations.finish_enqueue(self._call, self._waiter, self._batch)
 

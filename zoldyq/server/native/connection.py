@@ -157,6 +157,11 @@ class Connection:
         reactor.add(sock.fileno(), self, self._interest)
         reactor.schedule(self)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a response is on its way out."""
+        return bool(self._unsent)
+
     # -- what happens to it ------------------------------------------------------------------
 
     def on_event(self, flags: int) -> None:

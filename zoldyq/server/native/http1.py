@@ -161,6 +161,8 @@ class RequestParser:
             return self._continue(self.pending)
         data = self._data
         start = self._start
+        if start == len(data):
+            return None
         end = data.find(_END, self._scanned or start)
         if end < 0:
             self._check_partial_head()

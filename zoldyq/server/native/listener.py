@@ -26,6 +26,8 @@ Accepted = Callable[[socket.socket, tuple[str, int]], None]
 class Listener:
     """Accepts connections from one listening socket, on a reactor's thread."""
 
+    busy = False
+
     def __init__(self, sock: socket.socket, reactor: Reactor, accepted: Accepted) -> None:
         self.deadline = self.scheduled = _NEVER
         self._sock = sock
@@ -61,7 +63,7 @@ class Listener:
         close_listening(self._sock)
 
     def _hand_on(self, sock: socket.socket, address: tuple[Any, ...] | str) -> None:
-        """Set a new connection's socket up and give it away, or close it if it is broken already."""
+        """Set up the socket of a new connection and give it away; close it if it is broken."""
         try:
             sock.setblocking(False)
             if isinstance(address, str) or sock.family == socket.AF_UNIX:

@@ -26,11 +26,17 @@ _log = logging.getLogger(__name__)
 #: The longest sleep in seconds; nothing depends on it but the Date of replies.
 _LONGEST_SLEEP = 60.0
 _NEVER = float("inf")
+#: How long clients have, once the loop is to end, to take responses that were begun, in seconds.
+_LAST_SECONDS = 2.0
 _CLOSING = "closing a connection after an unexpected error"
 
 
 class Handler(Protocol):
     """Serves one socket."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has begun to send something, which is to go out before the loop ends."""
 
     def on_event(self, flags: int) -> None:
         """React to what the poller saw."""
@@ -67,6 +73,8 @@ class Wakeable(Protocol):
 
 class Door:
     """The one way into the loop from another thread: a list of calls and a byte to wake it."""
+
+    busy = False
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the next three
@@ -145,7 +153,7 @@ class Reactor:
             self._door.enter(partial(self._guard, sleeper, sleeper.on_wake, generation))
 
     def stop(self) -> None:
-        """End :meth:`run` after the current turn."""
+        """End :meth:`run` once the responses that were begun are out, within a few seconds."""
         self._door.enter(self._stop)
 
     # -- the loop ----------------------------------------------------------------------------
@@ -156,6 +164,9 @@ class Reactor:
         try:
             while not self._stopping:
                 self._turn(self._tick())
+            deadline = self.now + _LAST_SECONDS
+            while self._close_idle() and self.now < deadline:
+                self._turn(min(self._tick(), deadline - self.now))
         finally:
             for handler in list(self._handlers.values()):
                 handler.close()
@@ -207,6 +218,14 @@ class Reactor:
         except Exception:  # noqa: BLE001 - one connection must not end them all
             _log.exception(_CLOSING)
             owner.close()
+
+    def _close_idle(self) -> bool:
+        """Close what sends nothing; tell whether something else is left."""
+        handlers = list(self._handlers.values())
+        for handler in handlers:
+            if not handler.busy:
+                handler.close()
+        return any(handler.busy for handler in handlers)
 
     def _read_clocks(self) -> None:
         self.now = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from zoldyq import wire
-from zoldyq.errors import UnsupportedEncoding, ZoldyQError
+from zoldyq.errors import ZoldyQError
 from zoldyq.server.access import AccessPolicy
 from zoldyq.server.native.http1 import Head
 from zoldyq.server.operations import DequeueCall, EnqueueCall, Operations
@@ -52,6 +52,7 @@ class Router:
             self._operations.limits.check_body(head.content_length)
         except ZoldyQError as error:
             route.kind = Kind.REFUSED
+            route.enqueue = route.dequeue = None
             route.refusal = wire.error_reply(error, route.cors)
 
     def _prepare_hot(self, head: Head, route: Route, name: str, verb: str) -> None:
@@ -66,14 +67,8 @@ class Router:
             route.enqueue = self._operations.enqueue_call(
                 name, head.query, head.header("content-type")
             )
-            refuse_content_encoding(head)
+            wire.check_content_encoding(head.header("content-encoding"))
             route.kind = Kind.ENQUEUE
         else:
             route.dequeue = self._operations.dequeue_call(name, head.query, head.header("accept"))
             route.kind = Kind.DEQUEUE
-
-
-def refuse_content_encoding(head: Head) -> None:
-    """Raise UnsupportedEncoding where the body is compressed."""
-    if (head.header("content-encoding") or "identity").lower() != "identity":
-        raise UnsupportedEncoding("send the body without Content-Encoding")

@@ -1,0 +1,49 @@
+"""Waiting for states, and threads that are known to have ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+def wait_until(predicate: Callable[[], bool], timeout: float = 10.0) -> None:
+    """Return as soon as ``predicate()`` is true; fail if that takes over ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while not predicate():
+        assert time.monotonic() < deadline, f"still not so after {timeout} s"
+        time.sleep(0.001)
+
+
+class Task(Generic[T]):
+    """Runs ``function`` on a thread of its own, from now on."""
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function = function
+        self._results: list[T] = []
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def result(self, limit: float = 30.0) -> T:
+        """Return or raise what the function did; fail if it runs over ``limit`` more seconds."""
+        self._thread.join(limit)
+        assert not self._thread.is_alive(), f"the thread still runs after {limit} s"
+        if self._error is not None:
+            raise self._error
+        return self._results[0]
+
+    def _run(self) -> None:
+        try:
+            self._results.append(self._function())
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+            self._error = error
+
+
+def run_all(functions: Iterable[Callable[[], T]], limit: float = 30.0) -> list[T]:
+    """Run functions at the same time, each on a thread; return their results in order."""
+    tasks = [Task(function) for function in functions]
+    return [task.result(limit) for task in tasks]

@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tests.helpers import Task, wait_until
+from tests.queue.places import (
+    Payload,
+    collect,
+    ignore,
+    joined,
+    joined_for_room,
+    queue_of,
+    texts,
+)
+from zoldyq.errors import BatchExceedsCapacity, QueueClosed, QueueFull
+from zoldyq.queue import (
+    MESSAGE_OVERHEAD,
+    Message,
+    MessageQueue,
+    RoomWaiter,
+    Waiter,
+    now_us,
+)
+
+
+class TestFifo:
+    def test_messages_leave_in_the_order_in_which_they_came(self, queue: MessageQueue) -> None:
+        queue.enqueue(b"1")
+        queue.enqueue_many([b"2", b"3"])
+        assert [queue.dequeue(), queue.dequeue(), queue.dequeue()] == queue_of(b"1", b"2", b"3")
+        assert queue.dequeue() is None
+
+    def test_the_receipt_tells_size_and_time(self, queue: MessageQueue) -> None:
+        before = now_us()
+        first = queue.enqueue(b"1")
+        batch = queue.enqueue_many([b"2", b"3"])
+        assert (first.count, first.queue_size) == (1, 1)
+        assert (batch.count, batch.queue_size) == (2, 3)
+        assert before <= first.enqueued_at <= batch.enqueued_at <= now_us()
+        stamps = [message.enqueued_at for message in queue.dequeue_many(3)]
+        assert stamps == [first.enqueued_at, batch.enqueued_at, batch.enqueued_at]
+
+    def test_the_caller_may_bring_the_time_along(self, queue: MessageQueue) -> None:
+        assert queue.offer([b"1"], at=42).enqueued_at == 42
+        assert queue.dequeue() == Message(b"1", 42)
+
+    def test_payloads_are_any_bytes_at_all(self, queue: MessageQueue) -> None:
+        payloads = [b"", b"\x00\xff", b"\n"]
+        queue.enqueue_many(payloads)
+        assert texts(queue.dequeue_many(3)) == payloads
+
+    def test_a_batch_is_taken_as_far_as_it_goes(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2", b"3"])
+        assert texts(queue.dequeue_many(2)) == [b"1", b"2"]
+        assert texts(queue.dequeue_many(2)) == [b"3"]
+        assert queue.dequeue_many(2) == []
+
+    def test_a_delivery_tells_how_many_are_left(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2", b"3"])
+        assert queue.poll(1).queue_size == 2
+        assert queue.poll(5).queue_size == 0
+
+    def test_peek_takes_nothing(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2", b"3"])
+        assert texts(queue.peek().messages) == [b"1"]
+        assert texts(queue.peek(9).messages) == [b"1", b"2", b"3"]
+        assert queue.peek(2).queue_size == len(queue) == 3
+
+    @pytest.mark.parametrize("look", [MessageQueue.peek, MessageQueue.poll])
+    def test_a_bound_on_bytes_is_kept(self, look: Callable[..., object]) -> None:
+        for bound, expected in ((300, 3), (299, 2), (200, 2), (101, 1), (100, 1), (1, 1)):
+            queue = MessageQueue("emails", 10)
+            queue.enqueue_many([b"x" * 100] * 3)
+            delivery = look(queue, 10, bound)
+            assert len(delivery.messages) == expected  # type: ignore[attr-defined]
+
+    def test_purge_drops_everything_and_counts_it(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2"])
+        assert queue.purge() == 2
+        assert queue.purge() == 0
+        assert queue.dequeue() is None
+        assert queue.stats().purged_total == 2
+
+    @pytest.mark.parametrize("capacity", [0, -1])
+    def test_a_queue_without_room_makes_no_sense(self, capacity: int) -> None:
+        with pytest.raises(ValueError, match="capacity"):
+            MessageQueue("emails", capacity)
+
+    def test_nobody_dequeues_less_than_one(self, queue: MessageQueue) -> None:
+        with pytest.raises(ValueError, match="count"):
+            queue.dequeue_many(0)
+
+
+class TestCapacity:
+    def test_a_full_queue_refuses_and_stays_as_it_is(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2", b"3"])
+        with pytest.raises(QueueFull) as refusal:
+            queue.enqueue(b"4")
+        assert refusal.value.details == {
+            "queue_name": "emails",
+            "queue_capacity": 3,
+            "queue_size": 3,
+        }
+        assert texts(queue.dequeue_many(9)) == [b"1", b"2", b"3"]
+        assert queue.stats().queue_full_total == 1
+
+    def test_a_batch_gets_in_whole_or_not_at_all(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2"])
+        with pytest.raises(QueueFull):
+            queue.enqueue_many([b"3", b"4"])
+        assert len(queue) == 2
+
+    def test_a_batch_that_never_fits_is_told_apart(self, queue: MessageQueue) -> None:
+        with pytest.raises(BatchExceedsCapacity) as refusal:
+            queue.enqueue_many([b"x"] * 4, timeout=None)
+        assert refusal.value.details["count"] == 4
+        assert queue.stats().queue_full_total == 0
+
+    def test_a_batch_may_fill_the_queue_to_the_brim(self, queue: MessageQueue) -> None:
+        assert queue.enqueue_many([b"x"] * 3).queue_size == 3
+
+    def test_who_will_wait_has_not_been_refused_yet(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"x"] * 3)
+        with pytest.raises(QueueFull):
+            queue.offer([b"4"], waits=True)
+        assert queue.stats().queue_full_total == 0
+
+
+class TestPutBack:
+    def test_returns_to_the_head_in_order(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2", b"3"])
+        taken = queue.dequeue_many(2)
+        assert queue.put_back(taken) == 2
+        assert queue.dequeue_many(3)[:2] == taken
+        assert queue.stats().put_back_total == 2
+
+    def test_may_pass_the_capacity_which_then_holds_for_new_ones(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2", b"3"])
+        taken = queue.dequeue_many(3)
+        queue.enqueue_many([b"4", b"5", b"6"])
+        queue.put_back(taken)
+        assert len(queue) == 6
+        queue.dequeue_many(3)
+        with pytest.raises(QueueFull):
+            queue.enqueue(b"7")
+        queue.dequeue()
+        queue.enqueue(b"7")
+        assert texts(queue.dequeue_many(9)) == [b"5", b"6", b"7"]
+
+    def test_goes_to_those_who_wait_and_the_rest_to_the_head(self) -> None:
+        queue = MessageQueue("emails", 10)
+        queue.enqueue_many([b"%d" % number for number in range(5)])
+        taken = queue.dequeue_many(5)
+        waiters = [joined(queue), joined(queue, 2)]
+        queue.put_back(taken)
+        assert collect(queue, *waiters) == [[b"0"], [b"1", b"2"]]
+        assert texts(queue.dequeue_many(9)) == [b"3", b"4"]
+
+    def test_wakes_a_waiting_thread(self, queue: MessageQueue) -> None:
+        queue.enqueue(b"1")
+        taken = queue.dequeue_many(1)
+        consumer = Task(lambda: queue.dequeue(60))
+        wait_until(lambda: queue.stats().waiting_consumers == 1)
+        queue.put_back(taken)
+        assert consumer.result() == taken[0]
+
+    def test_nothing_is_nothing(self, queue: MessageQueue) -> None:
+        waiter = joined(queue)
+        assert queue.put_back([]) == 0
+        assert queue.stats().waiting_consumers == 1
+        assert collect(queue, waiter) == [[]]
+
+    def test_is_possible_after_closing(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2"])
+        taken = queue.dequeue_many(1)
+        queue.close()
+        assert queue.put_back(taken) == 1
+        assert texts(queue.dequeue_many(9)) == [b"1", b"2"]
+
+    def test_shares_the_fate_of_what_was_discarded(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2"])
+        taken = queue.dequeue_many(1)
+        assert queue.close(discard=True) == 1
+        assert queue.put_back(taken) == 0
+        assert len(queue) == 0
+
+
+class TestClosing:
+    def test_what_is_queued_can_still_be_taken(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2"])
+        assert queue.close() == 0
+        assert queue.closed
+        assert queue.dequeue() == Payload(b"1")
+        assert texts(queue.dequeue_many(9, timeout=60)) == [b"2"]
+        for timeout in (0, 60):
+            with pytest.raises(QueueClosed):
+                queue.dequeue(timeout)
+
+    def test_takes_nothing_new(self, queue: MessageQueue) -> None:
+        queue.close()
+        for timeout in (0, 60):
+            with pytest.raises(QueueClosed):
+                queue.enqueue(b"1", timeout)
+            with pytest.raises(QueueClosed):
+                queue.enqueue_many([b"1", b"2"], timeout)
+        assert len(queue) == 0
+
+    def test_wakes_everybody_who_waits_for_a_message(self, queue: MessageQueue) -> None:
+        consumers = [Task(lambda: queue.dequeue(60)) for _ in range(3)]
+        wait_until(lambda: queue.stats().waiting_consumers == 3)
+        queue.close()
+        for consumer in consumers:
+            with pytest.raises(QueueClosed):
+                consumer.result()
+        stats = queue.stats()
+        assert (stats.waiting_consumers, stats.dequeue_timeout_total) == (0, 0)
+
+    def test_wakes_everybody_who_waits_for_room(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2", b"3"])
+        producers = [Task(lambda: queue.enqueue(b"x", 60)) for _ in range(3)]
+        wait_until(lambda: queue.stats().waiting_producers == 3)
+        queue.close()
+        for producer in producers:
+            with pytest.raises(QueueClosed):
+                producer.result()
+        assert texts(queue.dequeue_many(9)) == [b"1", b"2", b"3"]
+
+    def test_room_in_a_closed_queue_lets_nobody_in(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2", b"3"])
+        waiter = joined_for_room(queue, b"4")
+        queue.close()
+        queue.purge()
+        with pytest.raises(QueueClosed):
+            queue.leave_room(waiter)
+        assert len(queue) == 0
+
+    def test_nobody_has_to_wait_who_joins_too_late(self, queue: MessageQueue) -> None:
+        queue.close()
+        consumer, producer = Waiter(ignore), RoomWaiter(ignore, [b"1"])
+        assert queue.join(consumer)
+        assert queue.join_for_room(producer)
+        assert collect(queue, consumer) == [[]]
+        with pytest.raises(QueueClosed):
+            queue.leave_room(producer)
+
+    def test_a_message_handed_over_before_is_still_delivered(self, queue: MessageQueue) -> None:
+        waiter = joined(queue)
+        queue.enqueue(b"1")
+        queue.close(discard=True)
+        assert collect(queue, waiter) == [[b"1"]]
+
+    def test_discarding_counts_what_it_drops(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2"])
+        queue.close()
+        assert queue.close(discard=True) == 2
+        assert queue.close(discard=True) == 0
+        assert queue.stats().purged_total == 2
+
+
+class TestStats:
+    def test_a_new_queue_has_done_nothing(self, queue: MessageQueue) -> None:
+        stats = queue.stats()
+        assert (stats.name, stats.size, stats.capacity, stats.bytes) == ("emails", 0, 3, 0)
+        assert stats.oldest_enqueued_at is None
+
+    def test_the_oldest_message_is_the_one_at_the_head(self, queue: MessageQueue) -> None:
+        queue.offer([b"1"], at=10)
+        queue.offer([b"2"], at=20)
+        assert queue.stats().oldest_enqueued_at == 10
+        queue.dequeue()
+        assert queue.stats().oldest_enqueued_at == 20
+
+    def test_a_message_that_was_handed_over_has_been_through(self, queue: MessageQueue) -> None:
+        waiter = joined(queue)
+        queue.enqueue(b"1")
+        stats = queue.stats()
+        assert (stats.enqueued_total, stats.dequeued_total, stats.size) == (1, 1, 0)
+        assert collect(queue, waiter) == [[b"1"]]
+
+    def test_a_snapshot_is_never_torn(self) -> None:
+        queue = MessageQueue("emails", 100)
+        done = threading.Event()
+
+        def churn() -> None:
+            for _ in range(300):
+                queue.enqueue_many([b"x"] * 3, timeout=60)
+                queue.dequeue_many(3, timeout=60)
+            done.set()
+
+        def watch() -> Sequence[str]:
+            torn = []
+            while not done.is_set():
+                stats = queue.stats()
+                inside = stats.enqueued_total - stats.dequeued_total
+                held = stats.size * (1 + MESSAGE_OVERHEAD)
+                if stats.size not in (0, 3) or (inside, stats.bytes) != (stats.size, held):
+                    torn.append(str(stats))
+            return torn
+
+        watcher = Task(watch)
+        Task(churn).result()
+        assert watcher.result() == []

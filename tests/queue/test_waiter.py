@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import math
+import threading
+import time
+
+from tests.helpers import Task
+from zoldyq.queue import Bell, deadline_after
+
+
+def test_a_ring_wakes_the_sleeper() -> None:
+    bell = Bell()
+    sleeper = Task(lambda: bell.sleep(None))
+    bell.ring()
+    assert sleeper.result()
+
+
+def test_a_ring_before_the_sleep_is_kept() -> None:
+    bell = Bell()
+    bell.ring()
+    assert bell.sleep(deadline_after(0))
+
+
+def test_a_ring_serves_one_sleep() -> None:
+    bell = Bell()
+    bell.ring()
+    bell.ring()
+    assert bell.sleep(deadline_after(0))
+    assert not bell.sleep(deadline_after(0))
+
+
+def test_sleeps_until_the_deadline_and_no_longer() -> None:
+    began = time.monotonic()
+    assert not Bell().sleep(deadline_after(0.02))
+    assert 0.02 <= time.monotonic() - began < 5
+
+
+def test_sleeps_at_a_deadline_beyond_what_the_platform_can_wait() -> None:
+    bell = Bell()
+    sleeper = Task(lambda: bell.sleep(deadline_after(math.inf)))
+    bell.ring()
+    assert sleeper.result()
+
+
+def test_does_not_hold_a_shared_lock_while_it_sleeps() -> None:
+    lock = threading.Lock()
+    bell = Bell(lock)
+    sleeper = Task(lambda: bell.sleep(deadline_after(30)))
+    with lock:
+        ringer = Task(bell.ring)
+    ringer.result()
+    assert sleeper.result()
+
+
+def test_no_timeout_is_no_deadline() -> None:
+    assert deadline_after(None) is None
+
+
+def test_a_deadline_is_so_many_seconds_away() -> None:
+    before = time.monotonic()
+    deadline = deadline_after(5)
+    assert deadline is not None
+    assert before + 5 <= deadline <= time.monotonic() + 5
