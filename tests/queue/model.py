@@ -147,6 +147,10 @@ class QueueModel:
         """Let producers in, in order, as long as the first of them fits."""
         while self.producers and not self.closed:
             first = self.producers[0]
+            if len(first.payloads) > self.capacity:
+                self.producers.pop(0)
+                first.outcome = BatchExceedsCapacity
+                continue
             if len(self.messages) + len(first.payloads) > self.capacity:
                 return
             self.producers.pop(0)
