@@ -6,7 +6,8 @@ import threading
 from bisect import bisect_left
 from collections.abc import Sequence
 
-#: Upper bounds of the buckets, in seconds. Operations take microseconds here, hence the low end.
+#: Upper bounds of the buckets, in seconds: microseconds for what is answered at once, seconds for
+#: what had to wait.
 BOUNDS: tuple[float, ...] = (
     0.000005,
     0.00001,
@@ -20,6 +21,9 @@ BOUNDS: tuple[float, ...] = (
     0.005,
     0.01,
     0.1,
+    1.0,
+    10.0,
+    60.0,
 )
 
 
@@ -47,7 +51,7 @@ class Durations:
 class OperationDurations:
     """The histograms of enqueue and dequeue, told apart by whether the caller had to wait.
 
-    The time spent waiting for a message or for room is part of none.
+    The time spent waiting for a message or for room is part of it, from request to reply.
     """
 
     def __init__(self) -> None:

@@ -84,13 +84,13 @@ class ZoldyQCollector(Collector):
         yield from self._of_queues()
         yield _histogram(
             "zoldyq_enqueue_duration_seconds",
-            "Time that an enqueue took, waiting for room left out",
+            "Time that an enqueue took; with waited=true it had to wait for room",
             self._durations.enqueue,
             self._durations.enqueue_waited,
         )
         yield _histogram(
             "zoldyq_dequeue_duration_seconds",
-            "Time that a dequeue took, waiting for a message left out",
+            "Time that a dequeue took; with waited=true it had to wait for a message",
             self._durations.dequeue,
             self._durations.dequeue_waited,
         )

@@ -56,15 +56,18 @@ class DequeueCall(msgspec.Struct, frozen=True, gc=False):
 class DequeueWait:
     """A dequeue that found nothing and stands in line. End it with one of the two methods."""
 
-    def __init__(self, operations: Operations, call: DequeueCall, waiter: Waiter) -> None:
+    def __init__(
+        self, operations: Operations, call: DequeueCall, waiter: Waiter, began: float
+    ) -> None:
         self.timeout = call.timeout
+        self._began = began
         self._operations = operations
         self._call = call
         self._waiter = waiter
 
     def finish(self, *, expired: bool = False) -> Reply:
         """Quit the line and reply with what was handed over, or that nothing came."""
-        return self._operations.finish_dequeue(self._call, self._waiter, expired)
+        return self._operations.finish_dequeue(self._call, self._waiter, self._began, expired)
 
     def abandon(self) -> None:
         """Quit the line because the consumer has gone; what it was given goes back."""
@@ -76,9 +79,15 @@ class EnqueueWait:
     """An enqueue that found no room and stands in line. End it with one of the two methods."""
 
     def __init__(
-        self, operations: Operations, call: EnqueueCall, waiter: RoomWaiter, batch: bool
+        self,
+        operations: Operations,
+        call: EnqueueCall,
+        waiter: RoomWaiter,
+        batch: bool,
+        began: float,
     ) -> None:
         self.timeout = call.timeout
+        self._began = began
         self._operations = operations
         self._call = call
         self._waiter = waiter
@@ -91,7 +100,9 @@ class EnqueueWait:
             QueueFull, BatchExceedsCapacity, MemoryLimit, MaxQueuesReached, ShuttingDown: nothing
                 was queued.
         """
-        return self._operations.finish_enqueue(self._call, self._waiter, self._batch)
+        return self._operations.finish_enqueue(
+            self._call, self._waiter, self._batch, self._began
+        )
 
     def abandon(self) -> None:
         """Quit the line because the producer has gone. What got in already stays queued."""
@@ -150,15 +161,16 @@ class Operations:
                 raise
             waiter = RoomWaiter(wake, payloads)
             if not self.queues.join_for_room(call.name, waiter):
-                return EnqueueWait(self, call, waiter, batch)
-            return self.finish_enqueue(call, waiter, batch)
+                return EnqueueWait(self, call, waiter, batch, began)
+            return self.finish_enqueue(call, waiter, batch, began)
         reply = wire.enqueue_reply(call.name, receipt, batch)
         self.durations.enqueue.observe(perf_counter() - began)
         return reply
 
-    def finish_enqueue(self, call: EnqueueCall, waiter: RoomWaiter, batch: bool) -> Reply:
+    def finish_enqueue(
+        self, call: EnqueueCall, waiter: RoomWaiter, batch: bool, began: float
+    ) -> Reply:
         """End a wait for room; see :meth:`EnqueueWait.finish`."""
-        began = perf_counter()
         try:
             receipt = self.queues.leave_room(waiter)
         except QueueClosed:
@@ -191,15 +203,16 @@ class Operations:
         if not delivery.messages and call.timeout:
             waiter = Waiter(wake, count)
             if not self.queues.join(call.name, waiter):
-                return DequeueWait(self, call, waiter)
-            return self.finish_dequeue(call, waiter)
+                return DequeueWait(self, call, waiter, began)
+            return self.finish_dequeue(call, waiter, began)
         reply = wire.delivery_reply(call.name, delivery, call.count is not None, call.ndjson)
         self.durations.dequeue.observe(perf_counter() - began)
         return reply
 
-    def finish_dequeue(self, call: DequeueCall, waiter: Waiter, expired: bool = False) -> Reply:
+    def finish_dequeue(
+        self, call: DequeueCall, waiter: Waiter, began: float, expired: bool = False
+    ) -> Reply:
         """End a wait for messages; see :meth:`DequeueWait.finish`."""
-        began = perf_counter()
         delivery = self.queues.leave(waiter, expired=expired)
         reply = wire.delivery_reply(call.name, delivery, call.count is not None, call.ndjson)
         self.durations.dequeue_waited.observe(perf_counter() - began)
