@@ -5,7 +5,17 @@ replaced (``--max-requests``, a time-out, a reload by SIGHUP) takes its messages
 is one worker, and nothing in this file ever replaces it. Do not send SIGHUP either.
 """
 
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import TYPE_CHECKING
+
 from zoldyq.config import Settings
+
+if TYPE_CHECKING:
+    from gunicorn.workers.base import Worker
 
 
 def _address(settings: Settings) -> str:
@@ -36,9 +46,24 @@ preload_app = False
 reload = False
 # A worker that is late is slow, perhaps on a machine that was suspended, and still holds messages.
 timeout = 0
-# On SIGTERM an idle WebSocket session would hold the exit for the whole of gunicorn's 30 seconds.
 graceful_timeout = 10
 keepalive = int(_settings.idle_seconds)
 
 # Its commands add workers and reload them.
 control_socket_disable = True
+
+
+def post_worker_init(worker: Worker) -> None:
+    """End long polls and WebSocket sessions on SIGTERM, which else hold the exit.
+
+    Long polls get 204, sessions a close frame with code 1001.
+    """
+
+    def on_term(number: int, frame: FrameType | None) -> None:
+        # On a thread of its own: a signal handler must not wait for locks.
+        threading.Thread(
+            target=worker.wsgi.drain, args=(graceful_timeout / 2,), daemon=True
+        ).start()
+        worker.handle_exit(number, frame)
+
+    signal.signal(signal.SIGTERM, on_term)

@@ -77,6 +77,9 @@ class Queues(Protocol):
     def all_stats(self) -> list[QueueStats]:
         """Return the statistics of every queue, by name."""
 
+    def drain(self) -> None:
+        """Refuse new messages and let nobody wait; what is queued can still be taken."""
+
     @property
     def dropped(self) -> Mapping[str, int]:
         """Messages that were accepted and neither delivered nor purged, by reason."""

@@ -60,6 +60,14 @@ class ZoldyQApp(falcon.App[falcon.Request, falcon.Response]):
             return self.sessions.serve(env, start_response)
         return super().__call__(env, start_response)
 
+    def drain(self, session_seconds: float) -> None:
+        """Refuse new messages and end everything that waits; what is queued can still be taken.
+
+        WebSocket sessions get ``session_seconds`` to close.
+        """
+        self.operations.queues.drain()
+        self.sessions.close_all(session_seconds)
+
     def count_connections(self, connections: Callable[[], int]) -> None:
         """Have the metrics tell how many connections the server has open."""
         self._collector.connections = connections
