@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from falcon.inspect import inspect_routes
 
 from tests.server.wsgi import call
 from zoldyq import __version__
@@ -36,6 +37,13 @@ def test_every_path_takes_exactly_the_methods_that_it_names(app: ZoldyQApp, docu
         named = {method.upper() for method in item if method != "parameters"}
         allow = call(app, "OPTIONS", path.replace("{name}", "a")).headers["allow"].split(", ")
         assert named == set(allow) - {"HEAD", "OPTIONS"}, path
+
+
+def test_every_route_is_in_it_but_for_the_files_of_the_dashboard(
+    app: ZoldyQApp, document: Any
+) -> None:
+    routes = {route.path for route in inspect_routes(app)}
+    assert {path for path in routes if not path.startswith("/ui/")} == set(document["paths"])
 
 
 def test_every_reference_leads_somewhere(document: Any) -> None:

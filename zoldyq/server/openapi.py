@@ -14,7 +14,8 @@ _Part = dict[str, Any]
 _ABOUT = """\
 Named queues in memory, first in, first out. What is pulled is consumed: there is no
 acknowledgement, no replay, and a restart loses what was queued. Times are seconds in requests and
-microseconds since the epoch in `enqueued_at`.
+microseconds since the epoch in `enqueued_at`. Where there is a GET there is a HEAD as well, except
+for dequeue: it never consumes.
 
 The paths of enqueue and dequeue are WebSocket endpoints as well (RFC 6455, subprotocol `zoldyq`):
 on the one each frame is a body of enqueue, answered in order; on the other each frame is a message

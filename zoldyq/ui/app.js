@@ -26,9 +26,9 @@ async function refresh() {
     const queues = past.add(health);
     totals.show(health, queues, past);
     table.show(queues, past.now);
-    showState(health.status);
     if (failed) showProblem("");
     failed = false;
+    showState(health.status);
   } catch (error) {
     failed = true;
     showState(error instanceof Unreachable ? "connection lost" : "no figures");

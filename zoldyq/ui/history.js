@@ -73,12 +73,18 @@ export class History {
   }
 
   #addQueue(name, at, figures) {
-    // A queue that came into being since the last answer had counted nothing by then.
-    const known = this.#tracks.get(name) ?? (this.now !== null && new Track(this.now, NEW));
-    const track = known || new Track(at, figures);
+    const track = this.#tracks.get(name) ?? this.#newTrack(at, figures);
     track.next(at, figures);
     this.#tracks.set(name, track);
     return { name, figures, line: track };
+  }
+
+  #newTrack(at, figures) {
+    if (this.now === null) return new Track(at, figures);
+    // It came into being since the last answer, so that it had counted nothing by then.
+    const track = new Track(this.now, NEW);
+    track.add({ at: this.now, in: 0, out: 0 });
+    return track;
   }
 
   #forget(names) {

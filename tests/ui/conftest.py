@@ -1,0 +1,78 @@
+"""A real browser, and the dashboard of a server that no other test uses."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+from tests.contract.raw import Api
+from tests.contract.servers import ServerProcess, start
+from tests.ui.dashboard import Dashboard
+
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+Start = Callable[..., ServerProcess]
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """Headless Chromium, the same for all tests of the run."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with Chrome(options, ChromeService(driver)) as chrome:
+        chrome.set_page_load_timeout(20)
+        chrome.set_script_timeout(20)
+        yield chrome
+
+
+@pytest.fixture
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Start servers that end with the test: ``start_server(**settings)``."""
+    started: list[ServerProcess] = []
+
+    def begin(**settings: object) -> ServerProcess:
+        folder: Path = tmp_path_factory.mktemp("server")
+        started.append(start("native", folder, **{"drain_seconds": 0, **settings}))
+        return started[-1]
+
+    yield begin
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def server(start_server: Start) -> ServerProcess:
+    """A server with nothing in it."""
+    return start_server()
+
+
+@pytest.fixture
+def api(server: ServerProcess) -> Api:
+    """What its other clients do."""
+    return Api(server.address)
+
+
+@pytest.fixture
+def dashboard(browser: Chrome, server: ServerProcess) -> Iterator[Dashboard]:
+    """Its dashboard, opened."""
+    with Dashboard(browser, server.url) as opened:
+        yield opened
