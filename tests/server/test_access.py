@@ -113,11 +113,16 @@ class TestOrigins:
         with pytest.raises(ForbiddenOrigin):
             admit(AccessPolicy(), origin="http://localhost:9000")
 
-    def test_pages_are_kept_out_that_the_browser_calls_cross_site(self) -> None:
+    @pytest.mark.parametrize("site", ["cross-site", "same-site"])
+    def test_pages_are_kept_out_that_the_browser_calls_foreign(self, site: str) -> None:
         with pytest.raises(ForbiddenOrigin):
-            admit(AccessPolicy(), sec_fetch_site="cross-site")
+            admit(AccessPolicy(), sec_fetch_site=site)
 
-    @pytest.mark.parametrize("site", ["same-origin", "same-site", "none"])
+    @pytest.mark.parametrize("path", ["/", "/ui/app.js"])
+    def test_any_page_may_link_to_the_dashboard(self, path: str) -> None:
+        admit(AccessPolicy(), path, sec_fetch_site="cross-site")
+
+    @pytest.mark.parametrize("site", ["same-origin", "none"])
     def test_other_values_of_it_do_not_matter(self, site: str) -> None:
         admit(AccessPolicy(), sec_fetch_site=site)
 

@@ -25,6 +25,10 @@ SUBPROTOCOL = "zoldyq"
 _OPEN_PATHS = frozenset({"/", "/health", "/ready"})
 _OPEN_FOLDER = "/ui/"
 
+# What browsers say of a request that a page of another origin caused. Without an Origin beside it
+# (an image, a link, a fetch that renounces the answer) it is all there is to tell.
+_OTHER_ORIGINS = frozenset({"cross-site", "same-site"})
+
 _BEARER_SUBPROTOCOL = "bearer."
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -52,7 +56,7 @@ class AccessPolicy:
             ForbiddenOrigin: a web page sent it whose origin is not allowed.
             Unauthorized: tokens are asked for, and it carries none of them.
         """
-        self._check_origin(header)
+        self._check_origin(path, header)
         if not self._tokens or preflight or path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER):
             return
         # Every candidate and every token is looked at: the time taken tells nothing about them.
@@ -71,12 +75,14 @@ class AccessPolicy:
         """Return the subprotocol to select in a WebSocket handshake, None where none fits."""
         return SUBPROTOCOL if SUBPROTOCOL in _offered_subprotocols(header) else None
 
-    def _check_origin(self, header: HeaderOf) -> None:
+    def _check_origin(self, path: str, header: HeaderOf) -> None:
         origin = header("origin")
         if origin in self._granted:
             return  # browsers mark its requests as cross-site, too
         foreign = origin is not None and not _is_own(origin, header("host"))
-        if foreign or header("sec-fetch-site") == "cross-site":
+        # Any page may link to the dashboard, which does nothing by being opened.
+        harmless = path == "/" or path.startswith(_OPEN_FOLDER)
+        if foreign or (header("sec-fetch-site") in _OTHER_ORIGINS and not harmless):
             raise ForbiddenOrigin(
                 "web pages of other origins may not use this server: "
                 "name the origin in cors_origins to allow it"
