@@ -56,6 +56,7 @@ FOREIGN: dict[str, set[str]] = {
     "zoldyq.wire": {"msgspec", "orjson"},
     "zoldyq.config": set(),
     "zoldyq.metrics": {"prometheus_client"},
+    "zoldyq.client": {"msgspec", "urllib3", "wsproto"},
     NATIVE: {"httptools", "msgspec", "simple_websocket", "wsproto"},
 }
 
@@ -169,6 +170,9 @@ def test_a_module_imports_only_what_lies_below_it(module: str) -> None:
         ("zoldyq.server.native.reactor", "from zoldyq.server.falcon_reply import send"),
         ("zoldyq.server.native.reactor", "import falcon"),
         ("zoldyq.server.run", "from zoldyq.cli.main import main"),
+        ("zoldyq.client.queue", "from zoldyq.wire import encode_document"),
+        ("zoldyq.client.queue", "from zoldyq.queue import Message"),
+        ("zoldyq.client.websocket", "import simple_websocket"),
         (
             "zoldyq.server.http",
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from zoldyq import config",
@@ -190,6 +194,8 @@ def test_a_wrong_arrow_is_caught(module: str, source: str) -> None:
         ("zoldyq.server.run", "from zoldyq.server.native import http1\nimport waitress"),
         ("zoldyq.server.native.reactor", "from zoldyq.server import operations\nimport socket"),
         ("zoldyq.cli.main", "import click\nfrom zoldyq.config import Settings"),
+        ("zoldyq.cli.tail", "from zoldyq.client import Client"),
+        ("zoldyq.client.transport", "import urllib3\nfrom zoldyq.errors import QueueFull"),
     ],
 )
 def test_a_right_arrow_is_let_through(module: str, source: str) -> None:

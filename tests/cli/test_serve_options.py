@@ -144,7 +144,7 @@ def test_help_after_an_option_is_that_of_serve(served):
 def test_help_of_the_group_lists_the_commands(flag, served):
     result = zoldyq(flag)
     assert result.exit_code == 0
-    assert "serve  Start the server." in result.output
+    assert "serve Start the server." in " ".join(result.output.split())
 
 
 def test_completion_of_the_first_word_offers_the_commands():

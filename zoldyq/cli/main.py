@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import IO, Any
+from typing import Any
 
 import click
 
 from zoldyq import __version__
+from zoldyq.cli import exit_codes
+from zoldyq.cli.administration import delete, purge
+from zoldyq.cli.bench import bench
+from zoldyq.cli.dequeue import dequeue
+from zoldyq.cli.enqueue import enqueue
 from zoldyq.cli.serve import serve
-from zoldyq.errors import InvalidSetting, ZoldyQError
+from zoldyq.cli.statistics import queues, stats
+from zoldyq.cli.tail import tail
+from zoldyq.cli.top import top
+from zoldyq.errors import ZoldyQError
 
 
 class Commands(click.Group):
@@ -23,8 +31,10 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ZoldyQError as error:
-            failure = _BadSetting if isinstance(error, InvalidSetting) else _Failure
-            raise failure(error.message) from error
+            click.echo(f"zoldyq: {error.message}", err=True)
+            ctx.exit(exit_codes.exit_code_of(error.code))
+        except KeyboardInterrupt:
+            ctx.exit(exit_codes.INTERRUPTED)
 
     @staticmethod
     def _means_serve(ctx: click.Context, args: list[str]) -> bool:
@@ -35,33 +45,28 @@ class Commands(click.Group):
         return args[0].startswith("-") and args[0] not in {*ctx.help_option_names, "--version"}
 
 
-class _Failure(click.ClickException):
-    """An error of ZoldyQ as one line on standard error; exit code 1."""
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"zoldyq: {self.message}", file=file, err=True)
-
-
-class _BadSetting(_Failure):
-    """The caller has to write something differently: exit code 2, as for click's usage errors."""
-
-    exit_code = 2
-
-
 @click.command(
     cls=Commands,
     options_metavar="",
     subcommand_metavar="[COMMAND] [OPTIONS]",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Options without a command start the server: zoldyq --port 9000 is "
-    "zoldyq serve --port 9000, and zoldyq alone is zoldyq serve.",
+    epilog=f"""\
+Options without a command start the server: zoldyq --port 9000 is zoldyq serve --port 9000, and
+zoldyq alone is zoldyq serve.
+
+{exit_codes.HELP}
+
+Shell completion, also of the queues' names: eval "$(_ZOLDYQ_COMPLETE=bash_source zoldyq)" in
+~/.bashrc, zsh_source in ~/.zshrc, fish_source for fish.
+""",
 )
 @click.version_option(__version__, prog_name="zoldyq", message="%(prog)s %(version)s")
 def cli() -> None:
     """ZoldyQ, an in-memory FIFO message server."""
 
 
-cli.add_command(serve)
+for _command in (serve, enqueue, dequeue, tail, queues, stats, top, purge, delete, bench):
+    cli.add_command(_command)
 
 
 def main() -> None:

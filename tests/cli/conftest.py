@@ -1,0 +1,5 @@
+"""What the tests of the commands share."""
+
+from tests.client.fixtures import client, queue, server, start_server
+
+__all__ = ["client", "queue", "server", "start_server"]

@@ -1,0 +1,97 @@
+"""Which server a command talks to, and what it says when there is none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.runner import zoldyq
+from tests.contract.servers import ROOT
+
+NOWHERE = "http://127.0.0.1:1"
+
+COMMANDS = [
+    ("enqueue", "a", "1"),
+    ("dequeue", "a"),
+    ("tail", "a"),
+    ("queues",),
+    ("stats", "a"),
+    ("top",),
+    ("purge", "a"),
+    ("delete", "a"),
+    ("bench",),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_no_server_is_one_line_and_an_exit_code_of_its_own(command):
+    done = zoldyq(NOWHERE, *command)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith(f"zoldyq: cannot reach {NOWHERE} (Connection refused)")
+    assert done.stderr.count("\n") == 1
+
+
+def test_lines_for_a_server_that_is_not_there():
+    done = zoldyq(NOWHERE, "enqueue", "a", "--timeout", "0", stdin="1\n2\n")
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[0] == "zoldyq: 0 messages queued before this:"
+
+
+def test_a_wrong_url_is_wrong_usage():
+    done = zoldyq("localhost:9000", "queues")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "http://127.0.0.1:9000" in done.stderr
+
+
+def test_the_flag_wins_over_the_variable(server):
+    assert zoldyq(NOWHERE, "queues", "--url", server.url).returncode == 0
+
+
+def test_the_token_comes_from_the_flag_or_the_variable(start_server):
+    url = start_server(token="t1,t2").url
+    refused = zoldyq(url, "queues")
+    assert refused.returncode == 1
+    assert "token" in refused.stderr
+    assert zoldyq(url, "queues", "--token", "t2").returncode == 0
+    # The same variable that the server was started with.
+    assert zoldyq(url, "queues", env={"ZOLDYQ_TOKEN": "t1,t2"}).returncode == 0
+
+
+def test_queue_names_are_completed(start_server):
+    url = start_server().url
+    for name in ("emails", "emails-failed", "images"):
+        zoldyq(url, "enqueue", name, "1")
+    env = {
+        "_ZOLDYQ_COMPLETE": "bash_complete",
+        "COMP_WORDS": "zoldyq dequeue em",
+        "COMP_CWORD": "2",
+    }
+    assert zoldyq(url, env=env).stdout.split() == ["plain,emails", "plain,emails-failed"]
+    assert zoldyq(NOWHERE, env=env).stdout.strip() == ""
+
+
+def test_wrong_usage_of_a_command(server):
+    for args in (("dequeue",), ("dequeue", "a", "--count", "0"), ("tail", "a", "--follow")):
+        done = zoldyq(server.url, *args)
+        assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_help_tells_the_exit_codes():
+    assert "4 no server there" in " ".join(zoldyq(NOWHERE, "--help").stdout.split())
+
+
+def test_the_help_loads_no_client():
+    code = "import sys, zoldyq.cli.main; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    ).stdout.split()
+    assert "zoldyq.cli.bench" in loaded
+    assert not {"urllib3", "wsproto", "httptools", "zoldyq.client"} & set(loaded)

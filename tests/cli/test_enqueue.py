@@ -1,0 +1,114 @@
+"""``zoldyq enqueue``."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from tests.cli.runner import Terminal, start, zoldyq
+from tests.helpers import wait_until
+
+
+def taken(queue, count: int = 10) -> list[bytes]:
+    return [message.raw for message in queue.dequeue_many(count)]
+
+
+def test_one_message_is_queued_as_it_is_written(server, queue):
+    done = zoldyq(server.url, "enqueue", queue.name, '{"n": 12345678901234567890123}')
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"queued; 1 message in {queue.name}\n"
+    assert taken(queue) == [b'{"n": 12345678901234567890123}']
+
+
+def test_json_for_scripts(server, queue):
+    done = zoldyq(server.url, "enqueue", queue.name, "1", "--json")
+    receipt = json.loads(done.stdout)
+    assert (receipt["queue_name"], receipt["queue_size"]) == (queue.name, 1)
+    done = zoldyq(server.url, "enqueue", queue.name, "--json", stdin="1\n2\n")
+    assert json.loads(done.stdout) == {"queue_name": queue.name, "count": 2}
+
+
+@pytest.mark.parametrize("argument", [(), ("-",)])
+def test_lines_come_from_standard_input(server, queue, argument):
+    done = zoldyq(server.url, "enqueue", queue.name, *argument, stdin='1.10\n\n {"a":1} \n"last"')
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"queued 3 messages in {queue.name}\n"
+    assert taken(queue) == [b"1.10", b'{"a":1}', b'"last"']
+
+
+def test_texts_are_put_in_quotation_marks(server, queue):
+    zoldyq(server.url, "enqueue", queue.name, "--text", 'say "hello"')
+    zoldyq(server.url, "enqueue", queue.name, "--text", stdin="{not json\n")
+    assert [json.loads(raw) for raw in taken(queue)] == ['say "hello"', "{not json"]
+
+
+def test_a_line_is_there_before_the_next_is_typed(server, queue):
+    process = start(server.url, "enqueue", queue.name)
+    process.stdin.write("1\n")
+    process.stdin.flush()
+    assert queue.dequeue(timeout=20).payload == 1
+    process.communicate("2\n", timeout=20)
+    assert process.returncode == 0
+    assert queue.dequeue().payload == 2
+
+
+def test_an_interrupt_keeps_the_lines_so_far(server, queue):
+    process = start(server.url, "enqueue", queue.name)
+    process.stdin.write("1\n2\n")
+    process.stdin.flush()
+    assert queue.dequeue(timeout=20).payload == 1
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 130
+    assert queue.dequeue().payload == 2
+
+
+def test_an_argument_that_is_no_json_is_wrong_usage(server, queue):
+    done = zoldyq(server.url, "enqueue", queue.name, "hello")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--text" in done.stderr
+    assert taken(queue) == []
+
+
+def test_a_bad_line_is_told_by_its_number_and_those_before_it_are_queued(server, queue):
+    done = zoldyq(server.url, "enqueue", queue.name, stdin="1\n\n2\n{bad\n3\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    first, second = done.stderr.splitlines()
+    assert first == "zoldyq: 2 messages queued before this:"
+    assert second.startswith("zoldyq: line 4: ")
+    assert taken(queue) == [b"1", b"2"]
+
+
+def test_a_full_queue_is_told_with_how_many_got_in(server, queue):
+    queue.create(2_000)
+    lines = "".join(f"{number}\n" for number in range(5_000))
+    done = zoldyq(server.url, "enqueue", queue.name, "--timeout", "0", stdin=lines)
+    assert done.returncode == 1
+    size = queue.stats().size
+    assert 0 < size <= 2_000
+    first, second = done.stderr.splitlines()
+    assert first == f"zoldyq: {size:,} messages queued before this:"
+    assert "full" in second
+
+
+def test_a_full_queue_refuses_one_message(server, queue):
+    queue.create(1)
+    queue.enqueue(1)
+    done = zoldyq(server.url, "enqueue", queue.name, "2")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("zoldyq: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_terminal_shows_how_far_it_is(server, queue):
+    with Terminal(server.url, "enqueue", queue.name) as terminal:
+        terminal.wait_for("Ctrl-D ends")
+        for _ in range(2):
+            terminal.type("1\n")
+            assert queue.dequeue(timeout=20).payload == 1
+        wait_until(lambda: "/s)" in (terminal.type("1\n") or terminal.text))
+        terminal.type("\x04")
+        assert terminal.exit_code() == 0
+        assert "queued" in terminal.text

@@ -1,0 +1,70 @@
+"""``zoldyq top``."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+from tests.cli.runner import Terminal, start, zoldyq
+
+
+def test_rates_are_those_between_two_looks(server, queue):
+    queue.enqueue_many(range(10))
+    process = start(server.url, "top", "--json", "--interval", "0.5", "--count", "2")
+    first = json.loads(process.stdout.readline())["queues"][queue.name]
+    queue.enqueue_many(range(100))
+    queue.dequeue_many(50)
+    second = json.loads(process.stdout.readline())["queues"][queue.name]
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert (first["size"], first["enqueued_per_second"]) == (10, 0.0)
+    assert second["size"] == 60
+    assert 100 / 5 < second["enqueued_per_second"] <= 200
+    assert second["enqueued_per_second"] == 2 * second["dequeued_per_second"]
+
+
+def test_without_a_terminal_one_table_follows_the_other(server, queue):
+    queue.create(10)
+    queue.enqueue_many(range(5))
+    done = zoldyq(server.url, "top", "--count", "2", "--interval", "0.1")
+    assert done.returncode == 0
+    assert done.stdout.count("QUEUE") == 2
+    (line, _) = [line for line in done.stdout.splitlines() if line.startswith(f"{queue.name} ")]
+    assert "[#####.....]  50%" in line
+    assert "\033" not in done.stdout
+
+
+def test_a_terminal_gets_a_live_table_and_its_old_screen_back(start_server):
+    server = start_server()
+    zoldyq(server.url, "enqueue", "emails", "1")
+    with Terminal(server.url, "top", "--interval", "0.1") as terminal:
+        terminal.wait_for("emails")
+        terminal.wait_for("1 message in 1 queue")
+        zoldyq(server.url, "enqueue", "emails", "2")
+        terminal.wait_for("2 messages in 1 queue")
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.exit_code() == 0
+        assert terminal.text.startswith("\033[?1049h")
+        assert terminal.text.endswith("\033[?1049l")
+        assert "Traceback" not in terminal.text
+
+
+def test_it_goes_on_when_the_server_went_away(start_server):
+    first = start_server()
+    process = start(first.url, "top", "--json", "--interval", "0.1")
+    assert json.loads(process.stdout.readline())["status"] == "healthy"
+    first.stop()
+    while "error" not in (look := json.loads(process.stdout.readline())):
+        pass
+    assert look["error"] in {"connection_failed", "connection_lost"}
+    start_server(port=first.port)
+    while "error" in json.loads(process.stdout.readline()):
+        pass
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_a_server_that_was_never_there_is_told():
+    done = zoldyq("http://127.0.0.1:1", "top")
+    assert (done.returncode, done.stdout) == (4, "")

@@ -1,0 +1,159 @@
+"""When a request is sent again, and when it must not be."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.client.scripted import HANG_UP, ScriptedServer, reply
+from tests.helpers import Task, wait_until
+from zoldyq import __version__
+from zoldyq.client import Client, ConnectionFailed, ConnectionLost, UnexpectedReply
+from zoldyq.errors import MemoryLimit, QueueFull, QueueNotFound, ShuttingDown
+
+QUEUED = reply(200, b'{"queue_name":"a","queue_size":1,"enqueued_at":1}')
+STATS = reply(200, b'{"queues":{}}')
+
+
+def refusal(code: str, status: int, *headers: str) -> bytes:
+    return reply(status, b'{"error":"%b","message":"m"}' % code.encode(), *headers)
+
+
+def test_a_refused_connection_is_tried_again_until_the_server_is_there():
+    with ScriptedServer(QUEUED, late=True) as server:
+        sending = Task(lambda: Client(server.url).queue("a").enqueue(1, timeout=20))
+        opening = threading.Timer(0.2, server.open)
+        opening.start()
+        assert sending.result().queue_size == 1
+        opening.join()
+        assert len(server.requests) == 1
+
+
+def test_without_a_timeout_a_refused_connection_is_told_at_once():
+    with ScriptedServer(late=True) as server:
+        began = time.monotonic()
+        with pytest.raises(ConnectionFailed, match="Connection refused"):
+            Client(server.url).queue("a").enqueue(1)
+        assert time.monotonic() - began < 1
+
+
+def test_a_server_that_is_not_there_is_not_waited_for_longer_than_a_connection_may_take():
+    with ScriptedServer(late=True) as server:
+        began = time.monotonic()
+        with pytest.raises(ConnectionFailed):
+            Client(server.url, connect_timeout=0.3).queue("a").dequeue(timeout=600)
+        assert 0.1 < time.monotonic() - began < 5
+
+
+def test_a_server_that_goes_away_late_in_a_call_gets_the_same_time_to_come_back():
+    with ScriptedServer(refusal("shutting_down", 503, "Retry-After: 1")) as server:
+        began = time.monotonic()
+        with pytest.raises(ConnectionFailed):
+            Client(server.url, connect_timeout=0.5).queue("a").enqueue(1, timeout=60)
+        assert 1.3 < time.monotonic() - began < 10
+
+
+def test_an_unknown_host_is_told():
+    with pytest.raises(ConnectionFailed, match=r"zoldyq\.invalid"):
+        Client("http://zoldyq.invalid").health()
+
+
+@pytest.mark.parametrize(("code", "status"), [("memory_limit", 429), ("shutting_down", 503)])
+def test_an_overloaded_server_is_asked_again_when_it_says_so(code, status):
+    with ScriptedServer(refusal(code, status, "Retry-After: 0"), QUEUED) as server:
+        assert Client(server.url).queue("a").enqueue(1, timeout=20).queue_size == 1
+        assert len(server.requests) == 2
+
+
+def test_nobody_is_asked_again_after_the_callers_time():
+    with ScriptedServer(refusal("memory_limit", 429, "Retry-After: 30"), QUEUED) as server:
+        with pytest.raises(MemoryLimit):
+            Client(server.url).queue("a").enqueue(1, timeout=20)
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refusal("queue_full", 429), QueueFull),  # no Retry-After
+        (refusal("shutting_down", 503, "Retry-After: soon"), ShuttingDown),
+        (refusal("queue_not_found", 404, "Retry-After: 0"), QueueNotFound),
+        (reply(502, b"<html>", "Retry-After: 0"), UnexpectedReply),
+        (reply(302, b"", "Location: /"), UnexpectedReply),
+        (reply(200, b"hello"), UnexpectedReply),
+    ],
+)
+def test_other_replies_are_final(answer, error):
+    with ScriptedServer(answer, QUEUED) as server:
+        with pytest.raises(error):
+            Client(server.url).queue("a").enqueue(1, timeout=20)
+        assert len(server.requests) == 1
+
+
+def test_an_enqueue_whose_reply_was_lost_is_never_sent_again():
+    with ScriptedServer(HANG_UP, QUEUED) as server:
+        with pytest.raises(ConnectionLost, match="may have done"):
+            Client(server.url).queue("a").enqueue(1, timeout=20)
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HANG_UP,
+        b"HTTP/1.1",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",
+    ],
+)
+def test_a_dequeue_whose_reply_broke_off_is_lost_and_never_sent_again(answer):
+    with ScriptedServer(answer) as server:
+        with pytest.raises(ConnectionLost):
+            Client(server.url).queue("a").dequeue()
+        assert len(server.requests) == 1
+
+
+def test_a_question_that_changes_nothing_is_asked_again():
+    with ScriptedServer(HANG_UP, STATS) as server:
+        assert Client(server.url).queues() == {}
+        assert len(server.requests) == 2
+
+
+def test_a_server_that_does_not_answer_is_given_up_after_the_wait_and_the_time_for_a_reply():
+    with ScriptedServer(b"HTTP/1.1 200 OK\r\n", HANG_UP) as server:
+        began = time.monotonic()
+        with pytest.raises(ConnectionLost, match="did not answer"):
+            Client(server.url, reply_timeout=0.2).queue("a").dequeue(timeout=0.3)
+        assert 0.45 < time.monotonic() - began < 5
+
+
+def test_a_call_may_wait_longer_than_connections_and_replies_may_take(server):
+    client = Client(server.url, connect_timeout=0.3, reply_timeout=0.3)
+    assert client.queue("nobody-sends-here").dequeue(timeout=0.8) is None
+
+
+def test_the_time_to_wait_and_the_token_reach_the_server():
+    with ScriptedServer(reply(204, b"")) as server:
+        assert Client(server.url, token="t").queue("a").dequeue(timeout=1.5) is None
+        head = server.requests[0].decode().lower()
+    assert head.startswith("get /queues/a/dequeue?timeout=1.500 http/1.1\r\n")
+    assert "\r\nauthorization: bearer t\r\n" in head
+    assert f"\r\nuser-agent: zoldyq-python/{__version__}\r\n" in head
+
+
+def test_connections_are_kept():
+    with ScriptedServer(*[STATS] * 5) as server, Client(server.url) as client:
+        for _ in range(5):
+            client.queues()
+        assert (len(server.requests), server.connections) == (5, 1)
+
+
+def test_a_restarted_server_is_found_again(start_server):
+    first = start_server()
+    client = Client(first.url)
+    client.queue("a").enqueue(1)
+    first.stop()
+    start_server(port=first.port)
+    wait_until(lambda: client.queue("a").enqueue(2, timeout=5).queue_size == 1)

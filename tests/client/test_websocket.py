@@ -1,0 +1,142 @@
+"""The client's WebSocket against a peer that does what real ones do at bad moments."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.client.scripted import ScriptedServer, reply
+from tests.client.websocket_peer import CLOSE, PING, PONG, TEXT, Peer, frame
+from tests.helpers import Task
+from zoldyq.client import ConnectionFailed, ConnectionLost, UnexpectedReply
+from zoldyq.client import websocket as websocket_module
+from zoldyq.client.address import Address
+from zoldyq.client.websocket import WebSocket
+from zoldyq.errors import Unauthorized
+
+NORMAL = struct.pack("!H", 1000)
+
+
+def connect(url: str, timeout: float = 5.0) -> WebSocket:
+    return WebSocket(Address.parse(url), "/x?a=1", {"Authorization": "Bearer t"}, timeout)
+
+
+@contextmanager
+def connected(*first_frames: bytes, timeout: float = 5.0) -> Iterator[tuple[Peer, WebSocket]]:
+    with Peer() as peer:
+        connecting = Task(lambda: connect(peer.url, timeout))
+        peer.accept(*first_frames)
+        sock = connecting.result()
+        yield peer, sock
+        sock.abort()
+
+
+def test_the_handshake_says_where_to_and_who():
+    with Peer() as peer:
+        connecting = Task(lambda: connect(peer.url))
+        head = peer.accept().decode()
+        connecting.result().abort()
+        host = peer.url.removeprefix("http://")
+    assert head.startswith("GET /x?a=1 HTTP/1.1\r\n")
+    assert f"\r\nHost: {host}\r\n" in head
+    assert "\r\nAuthorization: Bearer t\r\n" in head
+
+
+def test_frames_that_come_with_the_answer_to_the_handshake_are_received():
+    with connected(frame(TEXT, b"one"), frame(TEXT, b"two")) as (_, sock):
+        assert [sock.receive(), sock.receive()] == ["one", "two"]
+
+
+def test_a_message_in_pieces_is_put_together_even_in_the_middle_of_a_letter():
+    text = "zwölf".encode()
+    with connected() as (peer, sock):
+        peer.send(frame(TEXT, text[:3], final=False), frame(PING, b"?"), frame(0, text[3:]))
+        assert sock.receive() == "zwölf"
+
+
+def test_pings_are_answered_while_nobody_receives():
+    with connected() as (peer, _):
+        peer.send(frame(TEXT, b"not received"), frame(PING, b"there?"))
+        assert peer.receive() == (PONG, b"there?")
+
+
+def test_texts_are_sent_whole():
+    with connected() as (peer, sock):
+        sock.send('{"credit":5}')
+        assert peer.receive() == (TEXT, b'{"credit":5}')
+
+
+def test_what_is_on_its_way_at_a_close_is_still_received():
+    with connected(frame(TEXT, b"early")) as (peer, sock):
+        sock.close()
+        assert peer.receive() == (CLOSE, NORMAL)
+        peer.send(frame(TEXT, b"late"), frame(CLOSE, NORMAL))
+        assert [sock.receive() for _ in range(4)] == ["early", "late", None, None]
+
+
+def test_a_close_of_the_server_is_answered_and_ends_the_stream():
+    with connected() as (peer, sock):
+        peer.send(frame(TEXT, b"last"), frame(CLOSE, struct.pack("!H", 1001)))
+        assert [sock.receive(), sock.receive()] == ["last", None]
+        assert peer.receive()[0] == CLOSE
+        with pytest.raises(ConnectionLost):
+            sock.send("{}")
+        sock.close()
+
+
+@pytest.mark.parametrize("end", [Peer.hang_up, lambda peer: peer.send(b"\xff\xff nonsense")])
+def test_a_broken_connection_ends_the_stream(end: Callable[[Peer], None]):
+    with connected(frame(TEXT, b"last")) as (peer, sock):
+        end(peer)
+        assert [sock.receive(), sock.receive()] == ["last", None]
+
+
+def test_a_server_that_does_not_answer_a_close_is_not_waited_for():
+    with connected(timeout=0.1) as (_, sock):
+        sock.close()
+        assert sock.receive() is None
+
+
+def test_a_silent_server_is_asked_for_a_sign_of_life_and_given_up(monkeypatch):
+    monkeypatch.setattr(websocket_module, "_SILENCE_SECONDS", 0.05)
+    with connected() as (peer, sock):
+        assert peer.receive()[0] == PING
+        assert sock.receive() is None
+
+
+def test_a_receiver_is_woken_by_an_abort():
+    with connected() as (_, sock):
+        receiving = Task(sock.receive)
+        sock.abort()
+        assert receiving.result() is None
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_refused_handshake_is_raised_as_what_the_server_said(chunked):
+    body = b'{"error":"unauthorized","message":"send a token"}'
+    answer = reply(401, body)
+    if chunked:
+        head = b"HTTP/1.1 401 X\r\nTransfer-Encoding: chunked\r\n\r\n"
+        answer = head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    with ScriptedServer(answer) as server, pytest.raises(Unauthorized, match="send a token"):
+        connect(server.url)
+
+
+@pytest.mark.parametrize("answer", [reply(200, b"hello"), reply(502, b"<html>"), reply(404, b"")])
+def test_a_server_that_is_no_websocket_server_is_told(answer):
+    with ScriptedServer(answer) as server, pytest.raises(UnexpectedReply):
+        connect(server.url)
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 101", b"nonsense\r\n\r\n"])
+def test_an_answer_that_breaks_off_is_a_lost_connection(answer):
+    with ScriptedServer(answer) as server, pytest.raises(ConnectionLost):
+        connect(server.url)
+
+
+def test_a_server_that_is_not_there_is_told():
+    with ScriptedServer(late=True) as server, pytest.raises(ConnectionFailed):
+        connect(server.url)

@@ -1,0 +1,105 @@
+"""The server's end of one WebSocket connection, byte by byte."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import socket
+import struct
+from types import TracebackType
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
+
+
+def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
+    """A frame as servers send them."""
+    first = opcode | (0x80 if final else 0)
+    if len(payload) < 126:
+        return bytes([first, len(payload)]) + payload
+    return struct.pack("!BBH", first, 126, len(payload)) + payload
+
+
+class Peer:
+    """Listens on a free port and speaks to one client at a time."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(10)
+        self._connection: socket.socket | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def accept(self, *first_frames: bytes) -> bytes:
+        """Answer a handshake, and return it; the frames leave together with the answer."""
+        request = self.read_request()
+        accept = base64.b64encode(
+            hashlib.sha1(_header(request, b"sec-websocket-key") + _GUID).digest()
+        )
+        answer = (
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+        self.send(answer, *first_frames)
+        return request
+
+    def read_request(self) -> bytes:
+        """Wait for a connection and return the head of its request."""
+        self.hang_up()
+        self._connection, _ = self._listener.accept()
+        self._connection.settimeout(10)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += self._connection.recv(65536)
+        return head
+
+    def send(self, *data: bytes) -> None:
+        """Send bytes at once."""
+        assert self._connection is not None
+        self._connection.sendall(b"".join(data))
+
+    def receive(self) -> tuple[int, bytes]:
+        """Return opcode and payload of the client's next frame; raises EOFError at the end."""
+        first, second = self._exactly(2)
+        assert second & 0x80, "clients mask"
+        mask = self._exactly(4)
+        masked = self._exactly(second & 0x7F)
+        return first & 0x0F, bytes(byte ^ mask[at % 4] for at, byte in enumerate(masked))
+
+    def hang_up(self) -> None:
+        """Close the connection without a word."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _exactly(self, size: int) -> bytes:
+        assert self._connection is not None
+        data = b""
+        while len(data) < size:
+            chunk = self._connection.recv(size - len(data))
+            if not chunk:
+                raise EOFError
+            data += chunk
+        return data
+
+    def __enter__(self) -> Peer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.hang_up()
+        self._listener.close()
+
+
+def _header(head: bytes, name: bytes) -> bytes:
+    for line in head.split(b"\r\n"):
+        found, _, value = line.partition(b":")
+        if found.lower() == name:
+            return value.strip()
+    raise AssertionError(f"no header {name!r}")

@@ -1,0 +1,119 @@
+"""What a server's replies say, as Python objects. Unknown fields are passed over."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from zoldyq.client.errors import UnexpectedReply
+
+_T = TypeVar("_T")
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """A message that was dequeued, peeked at or streamed.
+
+    ``enqueued_at`` is in microseconds since the epoch.
+    """
+
+    _text: msgspec.Raw = msgspec.field(name="payload")
+    enqueued_at: int
+
+    @property
+    def payload(self) -> Any:
+        """The decoded JSON; whole numbers of any size stay whole."""
+        return msgspec.json.decode(self._text)
+
+    @property
+    def raw(self) -> bytes:
+        """The JSON text exactly as it was enqueued."""
+        return bytes(self._text)
+
+    def __repr__(self) -> str:
+        return f"Message(raw={self.raw!r}, enqueued_at={self.enqueued_at})"
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The acknowledgement of ``count`` messages that are queued now.
+
+    ``queue_size`` is the number of messages in the queue afterwards, ``enqueued_at`` their time
+    stamp in microseconds since the epoch.
+    """
+
+    queue_name: str
+    queue_size: int
+    enqueued_at: int
+    count: int = 1
+
+
+class QueueStats(msgspec.Struct, frozen=True):
+    """The statistics of one queue. Names that end in ``_total`` count since the queue exists."""
+
+    size: int
+    capacity: int
+    utilization: float
+    bytes: int
+    oldest_age_seconds: float
+    enqueued_total: int
+    dequeued_total: int
+    queue_full_total: int
+    dequeue_timeout_total: int
+    put_back_total: int
+    purged_total: int
+    waiting_consumers: int
+    waiting_producers: int = 0
+
+
+class Queues(msgspec.Struct, frozen=True):
+    """The statistics of all queues, by their names."""
+
+    queues: dict[str, QueueStats]
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How a server is. ``status`` is ``healthy``, or ``draining`` while it stops."""
+
+    status: str
+    uptime_seconds: float
+    version: str
+    total_queues: int
+    queues: dict[str, QueueStats]
+
+
+class Batch(msgspec.Struct, frozen=True, gc=False):
+    """Messages that came in one reply or frame, oldest first."""
+
+    messages: list[Message]
+
+
+class Created(msgspec.Struct, frozen=True):
+    """Whether a queue came into being."""
+
+    created: bool
+
+
+class Purged(msgspec.Struct, frozen=True):
+    """How many messages a purge dropped."""
+
+    purged: int
+
+
+class Deleted(msgspec.Struct, frozen=True):
+    """How many messages went with a queue that was deleted."""
+
+    dropped: int
+
+
+def decode(body: bytes, kind: type[_T]) -> _T:
+    """Read a reply of this kind.
+
+    Raises:
+        UnexpectedReply: it is something else.
+    """
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise UnexpectedReply(
+            f"the reply is none of a ZoldyQ server ({error}): check the address", status=200
+        ) from error
