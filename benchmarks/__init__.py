@@ -1,0 +1,1 @@
+"""ZoldyQ's benchmarks: ``python -m benchmarks`` runs them beside what people use today."""

@@ -1,0 +1,36 @@
+"""All benchmarks, in the order in which they run."""
+
+from __future__ import annotations
+
+from benchmarks.figures import Benchmark
+from benchmarks.suite import (
+    batches,
+    beside,
+    clients,
+    growth,
+    inprocess,
+    latency,
+    memory,
+    parked,
+    single,
+    start,
+    wake,
+    websocket,
+)
+
+BENCHMARKS: tuple[Benchmark, ...] = (
+    inprocess.BENCHMARK,
+    start.BENCHMARK,
+    single.BENCHMARK,
+    latency.BENCHMARK,
+    wake.BENCHMARK,
+    batches.BENCHMARK,
+    websocket.BENCHMARK,
+    beside.BENCHMARK,
+    memory.BENCHMARK,
+    parked.BENCHMARK,
+    growth.QUEUES,
+    growth.MESSAGES,
+    growth.CONNECTIONS,
+    clients.BENCHMARK,
+)

@@ -1,0 +1,1 @@
+"""The clients that Python programs use, each with the server it belongs to."""

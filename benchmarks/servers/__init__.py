@@ -1,0 +1,1 @@
+"""Servers that the suite starts on loopback and stops again."""
