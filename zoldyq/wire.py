@@ -11,7 +11,7 @@ again would change all three. Raw checks the grammar but not the text, hence the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
@@ -170,8 +170,12 @@ def parse_ndjson(body: Buffer) -> tuple[Sequence[bytes], bool]:
     if not payloads:
         raise MissingPayload("the body has no line: send one payload a line")
     # The decoder separates values by any white space. One value a line means: no value spans
-    # lines, and there are as many values as lines that are not blank.
-    if b"\n".join(payloads).count(b"\n") != len(payloads) - 1 or len(payloads) != _lines(body):
+    # lines, and there are as many values as lines that are not blank; so there are if the lines
+    # hold nothing but the values.
+    lines = b"\n".join(payloads)
+    if lines.count(b"\n") != len(payloads) - 1 or not (
+        (body.startswith(lines) and len(body) - len(lines) <= 1) or len(payloads) == _lines(body)
+    ):
         raise InvalidJson("send exactly one JSON payload a line", offset=_odd_line(body))
     return payloads, True
 
@@ -414,12 +418,16 @@ def _message_documents(messages: Sequence[Message]) -> bytes:
     Messages of one batch share their time stamp, so each run of equal stamps is one join: 70 ns
     a message instead of 300 ns with a format for each.
     """
-    runs = []
-    for stamp, run in groupby(messages, _stamp_of):
-        tail = b',"enqueued_at":%d}' % stamp
-        payloads = (tail + b',{"payload":').join([message.payload for message in run])
-        runs.append(b'{"payload":' + payloads + tail)
-    return b",".join(runs)
+    stamps = [message.enqueued_at for message in messages]
+    if stamps and stamps.count(stamps[0]) == len(stamps):  # one run: half the time of groupby
+        return _run_documents(stamps[0], messages)
+    return b",".join([_run_documents(stamp, run) for stamp, run in groupby(messages, _stamp_of)])
+
+
+def _run_documents(stamp: int, messages: Iterable[Message]) -> bytes:
+    tail = b',"enqueued_at":%d}' % stamp
+    payloads = (tail + b',{"payload":').join([message.payload for message in messages])
+    return b'{"payload":%b%b' % (payloads, tail)
 
 
 def _lines_of(messages: Sequence[Message]) -> bytes:
@@ -436,9 +444,7 @@ _NO_LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
 def _lines(body: Buffer) -> int:
     """Count the lines that are not blank."""
-    if body[:1].isspace() or any(map(body.__contains__, (b"\n\n", b"\n\r", b"\n ", b"\n\t"))):
-        return sum(1 for line in body.split(b"\n") if line.strip())
-    return body.count(b"\n") + (not body.endswith(b"\n"))
+    return sum(1 for line in body.split(b"\n") if line.strip())
 
 
 def _odd_line(body: Buffer) -> int:
@@ -489,8 +495,8 @@ def _explain(error: Exception, body: Buffer, hint: str = _ENVELOPE_HINT) -> Zold
         return MissingPayload(f"the body has no payload: {hint}")
     if isinstance(error, RecursionError):
         return InvalidJson("the JSON is nested too deeply", offset=0)
-    offset = _OFFSET.search(text)
-    return InvalidJson(
-        "the body is not valid JSON",
-        offset=int(offset.group(1)) if offset is not None else len(body),
-    )
+    found = _OFFSET.search(text)
+    offset = int(found.group(1)) if found is not None else len(body)
+    if "trailing characters" in text:
+        offset -= 1  # it points behind the first of them
+    return InvalidJson("the body is not valid JSON", offset=offset)

@@ -268,11 +268,7 @@ class MessageQueue:
                 taken = [message]
                 self._free(len(message.payload) + MESSAGE_OVERHEAD)
             else:
-                if max_bytes is not None and self._bytes > max_bytes:
-                    count = self._count_within(count, max_bytes)
-                popleft = queued.popleft
-                taken = [popleft() for _ in repeat(None, min(count, len(queued)))]
-                self._free(cost_of(taken))
+                taken = self._take(count, max_bytes)
             if self._producers:
                 woken = []
                 self._admit_producers(woken)
@@ -292,12 +288,7 @@ class MessageQueue:
         with self._lock:
             self._consumers[waiter] = None
             if self._messages:
-                taken = [
-                    self._messages.popleft()
-                    for _ in repeat(None, min(waiter.count, len(self._messages)))
-                ]
-                self._free(cost_of(taken))
-                self._hand_over(taken)
+                self._hand_over(self._take(waiter.count, waiter.max_bytes))
                 self._admit_producers(woken)
             done = waiter not in self._consumers or self._closed
         _wake(woken)
@@ -356,9 +347,10 @@ class MessageQueue:
     def peek(self, count: int = 1, max_bytes: int | None = None) -> Delivery:
         """Look at up to ``count`` of the oldest messages without taking them."""
         with self._lock:
-            if max_bytes is not None and self._bytes > max_bytes:
-                count = self._count_within(count, max_bytes)
-            return Delivery(list(islice(self._messages, count)), len(self._messages))
+            messages = list(islice(self._messages, count))
+            if max_bytes is not None:
+                del messages[_count_within(messages, max_bytes) :]
+            return Delivery(messages, len(self._messages))
 
     def purge(self) -> int:
         """Drop every message and tell how many there were. Producers that wait get the room."""
@@ -469,6 +461,25 @@ class MessageQueue:
             self._enqueued_total += len(waiter.payloads)
             waiter.receipt = Receipt(len(waiter.payloads), len(self._messages), at)
 
+    def _take(self, count: int, max_bytes: int | None) -> list[Message]:
+        """Take up to ``count`` messages, at least one, with payloads of up to ``max_bytes``."""
+        queued = self._messages
+        if count >= len(queued):
+            taken, cost = list(queued), self._bytes
+            queued.clear()
+        else:
+            popleft = queued.popleft
+            taken = [popleft() for _ in repeat(None, count)]
+            cost = cost_of(taken)
+        # Looked at only where it may matter: adding up costs more than taking.
+        if max_bytes is not None and cost > max_bytes:
+            fitting = _count_within(taken, max_bytes)
+            queued.extendleft(reversed(taken[fitting:]))
+            del taken[fitting:]
+            cost = cost_of(taken)
+        self._free(cost)
+        return taken
+
     def _free(self, cost: int) -> None:
         self._bytes -= cost
         if self._budget is not None:
@@ -480,15 +491,6 @@ class MessageQueue:
         self._free(self._bytes)
         self._purged_total += dropped
         return dropped
-
-    def _count_within(self, count: int, max_bytes: int) -> int:
-        """Return how many of the oldest messages fit into ``max_bytes``, at least one."""
-        total = 0
-        for fitting, message in enumerate(islice(self._messages, count)):
-            total += len(message.payload)
-            if total > max_bytes:
-                return max(fitting, 1)
-        return count
 
     def _no_room(self, count: int, waits: bool) -> QueueFull | BatchExceedsCapacity:
         """Return why ``count`` messages do not fit, counting it unless the producer waits."""
@@ -511,6 +513,16 @@ class MessageQueue:
 
     def _closed_error(self) -> QueueClosed:
         return QueueClosed(f"queue {self.name!r} is closed", queue_name=self.name)
+
+
+def _count_within(messages: Sequence[Message], max_bytes: int) -> int:
+    """Return how many of the first messages have payloads of up to ``max_bytes``, at least 1."""
+    total = 0
+    for fitting, message in enumerate(messages):
+        total += len(message.payload)
+        if total > max_bytes:
+            return max(fitting, 1)
+    return len(messages)
 
 
 def _wake(waiters: Sequence[Waiter | RoomWaiter]) -> None:

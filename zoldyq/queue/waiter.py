@@ -22,15 +22,20 @@ if TYPE_CHECKING:
 class Waiter:
     """A consumer's place in line, for ``count`` messages at the most. Join it to one queue, once.
 
+    Where more than one is there already when it joins, ``max_bytes`` bounds their payloads.
+
     ``wake()`` tells the owner to look. It is called from any thread, never under a queue's lock,
     and must neither block nor raise.
     """
 
-    __slots__ = ("count", "messages", "queue", "wake")
+    __slots__ = ("count", "max_bytes", "messages", "queue", "wake")
 
-    def __init__(self, wake: Callable[[], None], count: int = 1) -> None:
+    def __init__(
+        self, wake: Callable[[], None], count: int = 1, max_bytes: int | None = None
+    ) -> None:
         self.wake = wake
         self.count = count
+        self.max_bytes = max_bytes
         self.queue: MessageQueue | None = None  # set once, by the queue that it joins
         # Guarded by the lock of the queue that the waiter has joined.
         self.messages: list[Message] | None = None

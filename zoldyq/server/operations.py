@@ -100,9 +100,7 @@ class EnqueueWait:
             QueueFull, BatchExceedsCapacity, MemoryLimit, MaxQueuesReached, ShuttingDown: nothing
                 was queued.
         """
-        return self._operations.finish_enqueue(
-            self._call, self._waiter, self._batch, self._began
-        )
+        return self._operations.finish_enqueue(self._call, self._waiter, self._batch, self._began)
 
     def abandon(self) -> None:
         """Quit the line because the producer has gone. What got in already stays queued."""
@@ -201,7 +199,7 @@ class Operations:
             call.name, count, self.limits.max_body_bytes, waits=call.timeout > 0
         )
         if not delivery.messages and call.timeout:
-            waiter = Waiter(wake, count)
+            waiter = Waiter(wake, count, self.limits.max_body_bytes)
             if not self.queues.join(call.name, waiter):
                 return DequeueWait(self, call, waiter, began)
             return self.finish_dequeue(call, waiter, began)
