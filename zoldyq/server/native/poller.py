@@ -2,7 +2,7 @@
 
 Both are level-triggered and speak in epoll's own flags, so that the common case translates
 nothing. A hang-up is a peer that will send nothing more; epoll tells it apart from data without
-reading, elsewhere it only shows as readable.
+reading, elsewhere it shows as readable to those who watch for that.
 """
 
 from __future__ import annotations
@@ -93,8 +93,10 @@ class SelectorPoller:
 
     @staticmethod
     def _events(interest: int) -> int:
+        # A hang-up cannot be watched for without data here, and data that nobody reads would be
+        # reported again and again.
         events = selectors.EVENT_WRITE if interest & WRITE else 0
-        return events | (selectors.EVENT_READ if interest & (READ | HANGUP) else 0)
+        return events | (selectors.EVENT_READ if interest & READ else 0)
 
 
 def make_poller() -> Poller:

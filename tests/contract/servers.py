@@ -1,0 +1,108 @@
+"""ZoldyQ as its users run it: processes of their own, on free ports of the loopback interface."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.helpers import wait_until
+
+ROOT = Path(__file__).parents[2]
+#: The three ways to serve the same contract.
+KINDS = ("native", "waitress", "gunicorn")
+
+_START_LINE = re.compile(r"listens on http://(\S+):(\d+)")
+_GUNICORN_LINE = re.compile(r"Listening at: http://(\S+):(\d+)")
+#: What gunicorn's worker logs once the application is there.
+_GUNICORN_READY = "Booting worker with pid"
+
+
+class ServerProcess:
+    """A process that serves, or one that failed to."""
+
+    def __init__(self, command: list[str], folder: Path, settings: dict[str, object]) -> None:
+        self.out = folder / "out"
+        self.log = folder / "log"
+        with self.out.open("wb") as out, self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command, stdout=out, stderr=log, cwd=ROOT, env=_environment(settings)
+            )
+        self.host = ""
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens, for a socket."""
+        return self.host, self.port
+
+    def wait_for(self, file: Path, line: re.Pattern[str]) -> re.Match[str]:
+        """Wait until the process has written a line, and return what was found in it."""
+        wait_until(lambda: self.ended or line.search(file.read_text()) is not None, 20)
+        found = line.search(file.read_text())
+        assert found is not None, f"the server did not start: {self.log.read_text()}"
+        return found
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process is over."""
+        return self.process.poll() is not None
+
+    def signal(self, number: int = signal.SIGTERM) -> None:
+        """Send the process a signal."""
+        self.process.send_signal(number)
+
+    def exit_code(self) -> int:
+        """Wait until the process has ended, and return its exit code."""
+        return self.process.wait(20)
+
+    def stop(self) -> int:
+        """End the process in order if it still runs, and return its exit code."""
+        if not self.ended:
+            self.signal()
+        try:
+            return self.exit_code()
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the process if it still runs, however it is."""
+        self.process.kill()
+        self.process.wait()
+
+
+def launch(kind: str, folder: Path, *flags: str, **settings: object) -> ServerProcess:
+    """Start a process and return at once; ``settings`` are those of ZoldyQ by their names."""
+    settings = {"host": "127.0.0.1", "port": 0, **settings}
+    if kind == "gunicorn":
+        command = ["-m", "gunicorn", "-c", "contrib/gunicorn.conf.py", *flags]
+    else:
+        command = ["-m", "zoldyq", "--server", kind, *flags]
+    return ServerProcess([sys.executable, *command], folder, settings)
+
+
+def start(kind: str, folder: Path, *flags: str, **settings: object) -> ServerProcess:
+    """Start a server and wait until it listens."""
+    server = launch(kind, folder, *flags, **settings)
+    if kind == "gunicorn":
+        found = server.wait_for(server.log, _GUNICORN_LINE)
+        server.wait_for(server.log, re.compile(_GUNICORN_READY))
+    else:
+        found = server.wait_for(server.out, _START_LINE)
+    server.host, server.port = found[1].strip("[]"), int(found[2])
+    return server
+
+
+def _environment(settings: dict[str, object]) -> dict[str, str]:
+    """The environment without settings of whoever runs the tests, and with those of the test."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZOLDYQ_")}
+    given = {f"ZOLDYQ_{name.upper()}": str(value) for name, value in settings.items()}
+    return {**kept, **given}

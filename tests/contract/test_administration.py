@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.raw import Api
+
+STATISTICS = {
+    "size",
+    "capacity",
+    "utilization",
+    "bytes",
+    "oldest_age_seconds",
+    "enqueued_total",
+    "dequeued_total",
+    "queue_full_total",
+    "dequeue_timeout_total",
+    "put_back_total",
+    "purged_total",
+    "waiting_consumers",
+    "waiting_producers",
+}
+
+
+def test_one_queue_tells_its_statistics(api: Api, queue: str) -> None:
+    api.put(f"/queues/{queue}", {"capacity": 8})
+    api.enqueue(queue, "a", "bc")
+    api.get(f"/queues/{queue}/dequeue")
+    response = api.get(f"/queues/{queue}")
+    assert response.status == 200
+    assert response.headers["cache-control"] == "no-store"
+    document = response.json()
+    assert set(document) == {"queue_name", *STATISTICS}
+    assert document["queue_name"] == queue
+    assert (document["size"], document["capacity"], document["utilization"]) == (1, 8, 0.125)
+    assert (document["enqueued_total"], document["dequeued_total"]) == (2, 1)
+    assert document["bytes"] > len('"bc"')
+    assert 0 < document["oldest_age_seconds"] < 60
+
+
+def test_all_queues_are_listed(api: Api, queue: str) -> None:
+    api.enqueue(queue, 1)
+    response = api.get("/queues")
+    assert response.status == 200
+    assert response.headers["cache-control"] == "no-store"
+    document = response.json()
+    assert set(document) == {"total_queues", "queues"}
+    assert document["total_queues"] == len(document["queues"])
+    assert set(document["queues"][queue]) == STATISTICS
+
+
+def test_a_queue_is_created_once(api: Api, queue: str) -> None:
+    created = api.put(f"/queues/{queue}", {"capacity": 7})
+    assert created.status == 201
+    assert created.headers["cache-control"] == "no-store"
+    assert created.json() == {"created": True, "queue_name": queue, "capacity": 7}
+    again = api.put(f"/queues/{queue}", {"capacity": 7})
+    assert (again.status, again.json()["created"]) == (200, False)
+    other = api.put(f"/queues/{queue}", {"capacity": 8})
+    assert (other.status, other.code) == (409, "queue_exists")
+    assert other.json()["queue_capacity"] == 7
+    assert other.json()["queue_name"] == queue
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"capacity":0}', "invalid_capacity"),
+        (b'{"capacity":-1}', "invalid_capacity"),
+        (b'{"capacity":1.5}', "invalid_capacity"),
+        (b'{"capacity":"1"}', "invalid_capacity"),
+        (b'{"capacity":null}', "invalid_capacity"),
+        (b'{"capacity":1000000001}', "invalid_capacity"),
+        (b'{"capacity":99999999999999999999}', "invalid_capacity"),
+        (b"{}", "invalid_capacity"),
+        (b"[]", "invalid_capacity"),
+        (b"", "invalid_json"),
+        (b"{", "invalid_json"),
+        (b'{"capacity":1,"ttl":2}', "unknown_field"),
+    ],
+)
+def test_a_queue_needs_a_capacity_that_makes_sense(
+    api: Api, queue: str, body: bytes, code: str
+) -> None:
+    response = api.put(f"/queues/{queue}", body)
+    assert (response.status, response.code) == (400, code)
+    assert api.get(f"/queues/{queue}").status == 404
+
+
+def test_a_deleted_queue_is_gone_with_what_was_in_it(api: Api, queue: str) -> None:
+    api.enqueue(queue, 1, 2)
+    response = api.delete(f"/queues/{queue}")
+    assert response.status == 200
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json() == {"deleted": True, "queue_name": queue, "dropped": 2}
+    assert api.get(f"/queues/{queue}").status == 404
+    assert api.get(f"/queues/{queue}/dequeue").status == 204
+
+
+def test_a_purge_drops_the_messages_and_keeps_the_queue(api: Api, queue: str) -> None:
+    api.enqueue(queue, 1, 2, 3)
+    response = api.post(f"/queues/{queue}/purge")
+    assert response.status == 200
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json() == {"queue_name": queue, "purged": 3}
+    stats = api.stats(queue)
+    assert (stats["size"], stats["bytes"], stats["purged_total"]) == (0, 0, 3)
+    assert stats["dequeued_total"] == 0
+
+
+def test_a_peek_takes_nothing(api: Api, queue: str) -> None:
+    api.enqueue(queue, "a", "b", "c")
+    first = api.get(f"/queues/{queue}/peek")
+    assert first.headers["cache-control"] == "no-store"
+    assert first.json()["messages"][0]["payload"] == "a"
+    assert first.json()["count"] == 1
+    document = api.get(f"/queues/{queue}/peek?count=2").json()
+    assert [message["payload"] for message in document["messages"]] == ["a", "b"]
+    assert (document["queue_name"], document["count"], document["queue_size"]) == (queue, 2, 3)
+    lines = api.get(f"/queues/{queue}/peek?count=9", accept="application/x-ndjson")
+    assert lines.body == b'"a"\n"b"\n"c"\n'
+    assert api.drain(queue) == ["a", "b", "c"]
+
+
+def test_a_peek_into_an_empty_queue_shows_nothing(api: Api, queue: str) -> None:
+    api.put(f"/queues/{queue}", {"capacity": 1})
+    assert api.get(f"/queues/{queue}/peek").json()["messages"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "suffix"), [("GET", ""), ("DELETE", ""), ("POST", "/purge"), ("GET", "/peek")]
+)
+def test_a_queue_that_does_not_exist_is_404(api: Api, queue: str, method: str, suffix: str) -> None:
+    response = api.request(method, f"/queues/{queue}{suffix}")
+    assert (response.status, response.code) == (404, "queue_not_found")
+    assert response.json()["queue_name"] == queue
+    assert response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["", "/peek"])
+def test_head_tells_what_get_would(api: Api, queue: str, path: str) -> None:
+    api.enqueue(queue, "a")
+    get = api.get(f"/queues/{queue}{path}")
+    head = api.request("HEAD", f"/queues/{queue}{path}")
+    assert head.status == 200
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert abs(int(head.headers["content-length"]) - len(get.body)) < 20

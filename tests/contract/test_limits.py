@@ -1,0 +1,137 @@
+"""Each limit answers at once with its error, and changes nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.conftest import Start
+from tests.contract.raw import Api
+
+BODY = 2048
+
+
+@pytest.fixture(scope="module")
+def small(kind: str, start_server: Start) -> Api:
+    """A server that holds little."""
+    server = start_server(
+        kind,
+        max_bytes=4096,
+        max_body_bytes=BODY,
+        max_queues=3,
+        max_count=5,
+        max_timeout=2,
+        drain_seconds=0,
+    )
+    return Api(server.address)
+
+
+@pytest.fixture
+def emptied(small: Api) -> Api:
+    for name in small.get("/queues").json()["queues"]:
+        small.delete(f"/queues/{name}")
+    return small
+
+
+def fill(api: Api, queue: str) -> int:
+    """Enqueue until the bound on bytes is reached; return how many messages that took."""
+    for count in range(100):
+        response = api.post(f"/queues/{queue}/enqueue", {"payload": "x" * 500})
+        if response.status != 200:
+            assert (response.status, response.code) == (429, "memory_limit")
+            assert response.headers["retry-after"] == "1"
+            assert response.json()["max_bytes"] == 4096
+            return count
+    raise AssertionError("there was no bound")
+
+
+def test_the_bound_on_bytes(emptied: Api, queue: str) -> None:
+    count = fill(emptied, queue)
+    assert 2 < count < 8
+    assert emptied.stats(queue)["size"] == count
+    assert emptied.get(f"/queues/{queue}/dequeue").status == 200
+    assert emptied.post(f"/queues/{queue}/enqueue", {"payload": "x" * 500}).status == 200
+
+
+def test_a_batch_beyond_the_bound_on_bytes_is_refused_whole(emptied: Api, queue: str) -> None:
+    fill(emptied, queue)
+    size = emptied.stats(queue)["size"]
+    response = emptied.post(f"/queues/{queue}/enqueue", {"payloads": ["x" * 400] * 4})
+    assert (response.status, response.code) == (429, "memory_limit")
+    assert emptied.stats(queue)["size"] == size
+
+
+def test_ready_at_the_bound_on_bytes(emptied: Api, queue: str) -> None:
+    fill(emptied, queue)
+    while emptied.post(f"/queues/{queue}/enqueue", {"payload": 0}).status == 200:
+        pass
+    response = emptied.get("/ready")
+    assert response.status == 503
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json() == {"ready": False, "reason": "memory_limit"}
+    assert emptied.get("/health").json()["status"] == "healthy"
+    emptied.post(f"/queues/{queue}/purge")
+    assert emptied.get("/ready").json() == {"ready": True}
+
+
+def test_too_many_queues(emptied: Api) -> None:
+    for name in "abc":
+        emptied.enqueue(name, 1)
+    for response in (
+        emptied.post("/queues/d/enqueue", {"payload": 1}),
+        emptied.put("/queues/d", {"capacity": 1}),
+    ):
+        assert (response.status, response.code) == (507, "max_queues_reached")
+        assert response.headers["retry-after"] == "1"
+    assert emptied.get("/queues/d/dequeue").status == 204
+    emptied.enqueue("a", 2)
+    emptied.delete("/queues/b")
+    emptied.enqueue("d", 1)
+
+
+@pytest.mark.parametrize("target", ["/queues/a/enqueue", "/queues/a"])
+@pytest.mark.parametrize("size", [BODY + 1, 100_000, 10_000_000])
+def test_a_body_that_is_too_large(emptied: Api, target: str, size: int) -> None:
+    method = "POST" if target.endswith("enqueue") else "PUT"
+    with emptied.wire() as wire:
+        head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n"
+        wire.send(head.encode() + b" " * (BODY + 1))
+        if size <= 100_000:
+            wire.send(b" " * (size - BODY - 1))
+        response = wire.response()
+    assert response.status == 413
+    if response.headers["content-type"] == "application/json":
+        assert response.code == "body_too_large"
+        assert response.json()["max_body_bytes"] == BODY
+    assert emptied.get("/queues/a").status == 404
+
+
+def test_a_body_as_large_as_may_be(emptied: Api) -> None:
+    body = b'{"payload":"%b"}' % (b"x" * (BODY - 14))
+    assert len(body) == BODY
+    assert emptied.post("/queues/a/enqueue", body).status == 200
+    assert emptied.post("/queues/b/enqueue", body + b" ").status == 413
+
+
+def test_a_chunked_body_that_is_too_large(emptied: Api) -> None:
+    with emptied.wire() as wire:
+        wire.send(
+            b"POST /queues/a/enqueue HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"800\r\n%b\r\n800\r\n%b\r\n0\r\n\r\n" % (b" " * BODY, b" " * BODY)
+        )
+        assert wire.response().status == 413
+    assert emptied.get("/queues/a").status == 404
+
+
+def test_the_limits_of_a_request_are_those_of_the_settings(emptied: Api) -> None:
+    timeout = emptied.get("/queues/a/dequeue?timeout=2.1").json()
+    assert (timeout["error"], timeout["maximum"]) == ("invalid_timeout", 2)
+    count = emptied.get("/queues/a/dequeue?count=6").json()
+    assert (count["error"], count["maximum"]) == ("invalid_count", 5)
+
+
+def test_a_reply_is_no_larger_than_a_body_may_be(emptied: Api) -> None:
+    for _ in range(4):
+        emptied.enqueue("a", "x" * 700)
+    document = emptied.get("/queues/a/dequeue?count=4").json()
+    assert document["count"] == 2
+    assert document["queue_size"] == 2
