@@ -1,8 +1,7 @@
 """One client's connection: reads requests, answers the hot path, parks what has to wait.
 
 Owned by the thread of its reactor; only :meth:`Connection.on_wake` is asked for from elsewhere,
-and that through the reactor. The states and their moves are in the table below. Whether bytes
-wait to be sent is beside it: that can be so in any state but PARKED.
+and that through the reactor. Its states and their moves are in :mod:`.states`.
 
 A message belongs to its queue until the kernel has taken the whole response that carries it. It
 goes back to the head when the socket breaks before.
@@ -10,10 +9,8 @@ goes back to the head when the socket breaks before.
 
 from __future__ import annotations
 
-import enum
 import logging
 import socket
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -23,10 +20,12 @@ import msgspec
 from zoldyq import wire
 from zoldyq.errors import InternalError, RequestTimeout, ZoldyQError
 from zoldyq.server.native.http1 import Head, RequestParser
+from zoldyq.server.native.outbox import Burst, Outbox, join_burst
 from zoldyq.server.native.poller import BROKEN, HANGUP, READ, WRITE
 from zoldyq.server.native.reactor import Reactor
 from zoldyq.server.native.response import CONTINUE
 from zoldyq.server.native.routing import Kind, Route
+from zoldyq.server.native.states import GONE, State, check_move
 from zoldyq.server.operations import Operations, Wait
 from zoldyq.wire import Buffer, Reply
 
@@ -39,36 +38,10 @@ _BURST_BYTES = 1 << 18
 _LINGER_SECONDS = 2.0
 _NEVER = float("inf")
 
-#: Responses to be sent together, each with the reply that it was made of.
-Burst = list[tuple[bytes, Reply]]
-
-
-class State(enum.Enum):
-    """What the connection is about."""
-
-    READING = "a request is being read, or the next one awaited"
-    PARKED = "an enqueue or dequeue stands in its queue's line"
-    WORKING = "a worker answers the request"
-    LINGERING = "the last response is written, and what the peer still sends is thrown away"
-    DETACHED = "the socket belongs to a WebSocket session"
-    CLOSED = "the socket is closed"
-
-
-_GONE = frozenset({State.DETACHED, State.CLOSED})
-_MOVES = {
-    State.READING: {
-        State.PARKED,
-        State.WORKING,
-        State.LINGERING,
-        State.DETACHED,
-        State.CLOSED,
-    },
-    State.PARKED: {State.READING, State.CLOSED},
-    State.WORKING: {State.READING, State.CLOSED},
-    State.LINGERING: {State.CLOSED},
-    State.DETACHED: set(),
-    State.CLOSED: set(),
-}
+_RESTING = READ | HANGUP
+# Looked up on an enum for each request they take 0.3 us of it.
+_READING = State.READING
+_PARKED = State.PARKED
 
 
 class Times(msgspec.Struct, frozen=True):
@@ -107,11 +80,9 @@ class Connection:
         "_host",
         "_interest",
         "_last",
+        "_outbox",
         "_parser",
         "_state",
-        "_taken",
-        "_undelivered",
-        "_unsent",
         "_upgrade",
         "_wait",
         "_wait_until",
@@ -135,8 +106,8 @@ class Connection:
         self.reactor = reactor
         self._host = host
         self._parser = parser
-        self._state = State.READING
-        self._interest = READ | HANGUP
+        self._state = _READING
+        self._interest = _RESTING
         self._began = reactor.now  # when the first byte of the pending head or body came
         self._body_checked = False  # whether the pending body was allowed to come
         self._last = False  # whether the connection ends with what was answered
@@ -147,11 +118,7 @@ class Connection:
         self._wait: Wait | None = None
         self._wait_until = _NEVER
         self._generation = 0
-        # What the kernel has not taken yet, how much it took since there is something left,
-        # and at which count of taken bytes each reply with messages is out.
-        self._unsent = memoryview(b"")
-        self._taken = 0
-        self._undelivered: deque[tuple[int, Reply]] | None = None
+        self._outbox: Outbox | None = None  # while the kernel has not taken everything
         self.deadline = reactor.now + host.times.head
         self.scheduled = _NEVER
         reactor.add(sock.fileno(), self, self._interest)
@@ -160,18 +127,18 @@ class Connection:
     @property
     def busy(self) -> bool:
         """Whether a response is on its way out."""
-        return bool(self._unsent)
+        return self._outbox is not None
 
     # -- what happens to it ------------------------------------------------------------------
 
     def on_event(self, flags: int) -> None:
         """React to what the poller saw."""
-        if self._unsent:
+        if self._outbox is not None:
             if flags & (WRITE | BROKEN):
-                self._flush()
-        elif self._state is State.READING:
+                self._flush(self._outbox)
+        elif self._state is _READING:
             self._receive()
-        elif self._state is State.PARKED:
+        elif self._state is _PARKED:
             self._look_at_parked(flags)
         elif self._state is State.LINGERING:
             self._discard()
@@ -182,16 +149,16 @@ class Connection:
 
     def on_wake(self, generation: int) -> None:
         """Answer the parked request, unless the wake-up was meant for an earlier one."""
-        if self._state is State.PARKED and generation == self._generation:
+        if self._state is _PARKED and generation == self._generation:
             self._resume(expired=False)
 
     def on_deadline(self) -> None:
         """React to a deadline that has passed, whichever it was."""
-        if self._unsent:
+        if self._outbox is not None:
             self.close()  # the client accepts no data
-        elif self._state is State.PARKED:
+        elif self._state is _PARKED:
             self._resume(expired=True)
-        elif self._state is State.READING and not self._parser.idle:
+        elif self._state is _READING and not self._parser.idle:
             what = "head" if self._parser.pending is None else "body"
             self.fail(RequestTimeout(f"the {what} of the request took too long to come"))
         else:
@@ -201,7 +168,7 @@ class Connection:
         """Write the response that a worker has made."""
         if self._state is not State.WORKING:
             return  # the client has gone
-        self._move(State.READING)
+        self._move(_READING)
         self._began = self.reactor.now
         self._last = self._last or close
         self._write([(response, wire.NOTHING_CAME)])
@@ -209,16 +176,16 @@ class Connection:
 
     def close(self) -> None:
         """Close the socket. Undelivered messages go back to their queues, first one first."""
-        if self._state in _GONE:
+        if self._state in GONE:
             return
         self._release(State.CLOSED)
         if self._wait is not None:
             self._wait.abandon()
             self._wait = None
-        for _, reply in reversed(self._undelivered or ()):
-            self._host.operations.put_back(reply)
-        self._undelivered = None
-        self._unsent = memoryview(b"")
+        if self._outbox is not None:
+            for reply in self._outbox.undelivered():
+                self._host.operations.put_back(reply)
+            self._outbox = None
         self.sock.close()
         self._host.closed()
 
@@ -263,7 +230,7 @@ class Connection:
         """Answer the requests that have come whole, as many as possible with one send."""
         burst: Burst = []
         size = 0
-        while self._state is State.READING and not (self._last or self._unsent or self._upgrade):
+        while self._state is _READING and not (self._last or self._outbox or self._upgrade):
             try:
                 request = self._parser.next_request()
             except ZoldyQError as error:
@@ -357,7 +324,7 @@ class Connection:
         return partial(self.reactor.wake, self, self._generation) if timeout else _nobody_waits
 
     def _park(self, head: Head, wait: Wait) -> None:
-        self._move(State.PARKED)
+        self._move(_PARKED)
         self._head = head
         self._wait = wait
         self._wait_until = self.reactor.now + wait.timeout
@@ -369,7 +336,7 @@ class Connection:
             return
         self._head = self._wait = None
         self._generation += 1
-        self._move(State.READING)
+        self._move(_READING)
         self._began = self.reactor.now  # a next request that has begun had no chance to go on
         try:
             reply = wait.finish(expired=expired)
@@ -404,9 +371,9 @@ class Connection:
             for _, reply in reversed(burst):
                 self._host.operations.put_back(reply)
             return
-        data = burst[0][0] if len(burst) == 1 else b"".join([response for response, _ in burst])
+        data = join_burst(burst)
         sent = 0
-        if not self._unsent:
+        if self._outbox is None:
             try:
                 sent = self.sock.send(data)
             except (BlockingIOError, InterruptedError):
@@ -420,39 +387,23 @@ class Connection:
         self._keep(burst, data, sent)
 
     def _keep(self, burst: Burst, data: bytes, sent: int) -> None:
-        """Remember the bytes that are not sent, and which replies go with them."""
-        if not self._unsent:
-            self._taken = sent
-            self._undelivered = deque()
-            self._unsent = memoryview(data)[sent:]
-            end = 0
-        else:
-            end = self._taken + len(self._unsent)
-            self._unsent = memoryview(bytes(self._unsent) + data)
-        assert self._undelivered is not None
-        for response, reply in burst:
-            end += len(response)
-            if end > self._taken and reply.delivered:
-                self._undelivered.append((end, reply))
+        if self._outbox is None:
+            self._outbox = Outbox()
+        self._outbox.add(burst, data, sent)
         self.deadline = self.reactor.now + self._host.times.send
 
-    def _flush(self) -> None:
+    def _flush(self, outbox: Outbox) -> None:
         """Send more of what is left; once all is out, go on reading."""
         try:
-            sent = self.sock.send(self._unsent)
+            outbox.took(self.sock.send(outbox.unsent))
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             self.close()
             return
-        self._unsent = self._unsent[sent:]
-        self._taken += sent
-        undelivered = self._undelivered
-        while undelivered and undelivered[0][0] <= self._taken:
-            undelivered.popleft()
         self.deadline = self.reactor.now + self._host.times.send
-        if not self._unsent:
-            self._undelivered = None
+        if not outbox.unsent:
+            self._outbox = None
             self._began = self.reactor.now
             self._serve()
 
@@ -460,31 +411,33 @@ class Connection:
 
     def _rest(self) -> None:
         """Watch for what comes next, and until when."""
-        if self._state in _GONE:
+        state = self._state
+        if state in GONE:
             return
-        if self._unsent:
+        if self._outbox is not None:
             self._watch(WRITE)
-        elif self._last and self._state is State.READING:
+        elif self._last and state is _READING:
             self._linger()
         elif self._upgrade is not None:
             self._detach(self._upgrade)
         else:
-            self._watch(READ | HANGUP)
-            if self._state is State.READING:
+            self._watch(_RESTING)
+            if state is _READING:
                 self.deadline = self._reading_deadline()
             else:
-                self.deadline = self._wait_until if self._state is State.PARKED else _NEVER
+                self.deadline = self._wait_until if state is _PARKED else _NEVER
         if self.deadline < self.scheduled:
             self.reactor.schedule(self)
 
     def _reading_deadline(self) -> float:
         times = self._host.times
-        if self._parser.idle:
+        parser = self._parser
+        if parser.idle:
             return self.reactor.now + times.idle
-        return self._began + (times.head if self._parser.pending is None else times.body)
+        return self._began + (times.head if parser.pending is None else times.body)
 
     def _watch(self, interest: int) -> None:
-        if interest != self._interest and self._state not in _GONE:
+        if interest != self._interest and self._state not in GONE:
             self._interest = interest
             self.reactor.watch(self.sock.fileno(), interest)
 
@@ -507,7 +460,7 @@ class Connection:
             self.close()
             return
         self._move(State.LINGERING)
-        self._watch(READ | HANGUP)
+        self._watch(_RESTING)
         self.deadline = self.reactor.now + _LINGER_SECONDS
 
     def _discard(self) -> None:
@@ -532,8 +485,7 @@ class Connection:
         self.reactor.forget(self)
 
     def _move(self, state: State) -> None:
-        if state not in _MOVES[self._state]:
-            raise RuntimeError(f"a connection cannot go from {self._state} to {state}")
+        check_move(self._state, state)
         self._state = state
 
 
