@@ -102,6 +102,7 @@ class Connection:
             self._answer_texts()
             self._rest = self._splitter.take_rest(self._protocol.receive_bytes)
             if self._rest:
+                sleep(YIELD_SECONDS)  # as many come as the peer likes, and the library is slow
                 return True
             if self._splitter.oversize:
                 self._refuse_size()
