@@ -42,9 +42,10 @@ except ImportError:
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
-NO_STORE = ("Cache-Control", "no-store")
-
 Headers = tuple[tuple[str, str], ...]
+
+#: What every reply says that changes or reports state.
+NO_STORE: Headers = (("Cache-Control", "no-store"),)
 Buffer = bytes | bytearray
 _T = TypeVar("_T")
 
@@ -280,7 +281,7 @@ def split_queue_path(path: str) -> tuple[str, str] | None:
 
 def enqueue_reply(name: str, receipt: Receipt, batch: bool) -> Reply:
     """Acknowledge messages."""
-    return Reply(200, enqueued(name, receipt, batch), headers=(NO_STORE,))
+    return Reply(200, enqueued(name, receipt, batch), headers=NO_STORE)
 
 
 def enqueued(name: str, receipt: Receipt, batch: bool) -> bytes:
@@ -304,7 +305,7 @@ def not_enqueued(error: ZoldyQError) -> bytes:
     return encode_document({"queued": False, **error_document(error)})
 
 
-NOTHING_CAME = Reply(204, headers=(NO_STORE,))
+NOTHING_CAME = Reply(204, headers=NO_STORE)
 
 
 def delivery_reply(name: str, delivery: Delivery, batch: bool, ndjson: bool) -> Reply:
@@ -313,7 +314,7 @@ def delivery_reply(name: str, delivery: Delivery, batch: bool, ndjson: bool) -> 
     if not messages:
         return NOTHING_CAME
     if ndjson:
-        return Reply(200, _lines_of(messages), NDJSON, (NO_STORE,), name, messages)
+        return Reply(200, _lines_of(messages), NDJSON, NO_STORE, name, messages)
     if batch:
         body = _batch_document(name, delivery)
     else:
@@ -323,14 +324,14 @@ def delivery_reply(name: str, delivery: Delivery, batch: bool, ndjson: bool) -> 
             delivery.queue_size,
             messages[0].enqueued_at,
         )
-    return Reply(200, body, JSON, (NO_STORE,), name, messages)
+    return Reply(200, body, JSON, NO_STORE, name, messages)
 
 
 def peek_reply(name: str, delivery: Delivery, ndjson: bool) -> Reply:
     """Show messages that stay in their queue."""
     if ndjson:
-        return Reply(200, _lines_of(delivery.messages), NDJSON, (NO_STORE,))
-    return Reply(200, _batch_document(name, delivery), headers=(NO_STORE,))
+        return Reply(200, _lines_of(delivery.messages), NDJSON, NO_STORE)
+    return Reply(200, _batch_document(name, delivery), headers=NO_STORE)
 
 
 def streamed(name: str, messages: Sequence[Message]) -> bytes:
@@ -350,7 +351,7 @@ def streamed_one_by_one(name: str, messages: Sequence[Message]) -> list[bytes]:
 
 def document_reply(document: object, status: int = 200) -> Reply:
     """Answer with a JSON document that must not be cached."""
-    return Reply(status, encode_document(document), headers=(NO_STORE,))
+    return Reply(status, encode_document(document), headers=NO_STORE)
 
 
 def error_document(error: ZoldyQError) -> dict[str, object]:
@@ -360,7 +361,7 @@ def error_document(error: ZoldyQError) -> dict[str, object]:
 
 def error_reply(error: ZoldyQError, headers: Headers = ()) -> Reply:
     """Refuse a request, saying why and what to do."""
-    all_headers: Headers = (NO_STORE, *_HEADERS_OF.get(error.code, ()), *headers)
+    all_headers: Headers = (*NO_STORE, *_HEADERS_OF.get(error.code, ()), *headers)
     if isinstance(error, Overloaded):
         all_headers = (*all_headers, ("Retry-After", "1"))
     return Reply(STATUS_OF[error.code], encode_document(error_document(error)), headers=all_headers)

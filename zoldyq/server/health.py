@@ -46,6 +46,6 @@ class MetricsResource:
     def on_get(self, req: Request, resp: Response) -> None:
         """Tell the metrics: in Prometheus's text format, or in OpenMetrics if that is preferred."""
         encode, content_type = choose_encoder(req.get_header("Accept") or "")
-        send(resp, Reply(200, encode(self._registry), content_type, (NO_STORE,)))
+        send(resp, Reply(200, encode(self._registry), content_type, NO_STORE))
 
     on_head = on_get

@@ -15,7 +15,7 @@ def make_renderer() -> Renderer:
 
 class TestReplies:
     def test_a_reply_to_the_byte(self) -> None:
-        reply = Reply(200, b'{"a":1}', headers=(NO_STORE,))
+        reply = Reply(200, b'{"a":1}', headers=NO_STORE)
         assert make_renderer().render(reply) == (
             b"HTTP/1.1 200 OK\r\n"
             b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
@@ -58,7 +58,7 @@ class TestReplies:
             Reply(200, b"1"),
             Reply(201, b"1"),
             Reply(200, b"1", "text/plain"),
-            Reply(200, b"1", headers=(NO_STORE,)),
+            Reply(200, b"1", headers=NO_STORE),
             Reply(200, b"1", headers=(("Retry-After", "1"),)),
             Reply(200, b"22"),
         ]

@@ -210,6 +210,10 @@ class Connection:
             self.close()  # the client is done; half a request means nothing
             return
         if data:
+            request = parser.whole_request(data)
+            if request is not None:
+                self._serve_one(*request)
+                return
             if parser.idle:
                 self._began = self.reactor.now
             parser.feed(data)
@@ -225,6 +229,28 @@ class Connection:
         data = self.sock.recv(_RECEIVE_BYTES)
         self._parser.feed(data)
         return len(data)
+
+    def _serve_one(self, head: Head, body: bytes) -> None:
+        """Answer the only request that has come; the short way through :meth:`_serve`."""
+        reply = self._handle(head, body)
+        if reply is not None:
+            response = self._render(head, reply)
+            try:
+                sent = self.sock.send(response)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                self._host.operations.put_back(reply)
+                self.close()
+                return
+            if sent == len(response) and not self._last:
+                self.deadline = self.reactor.now + self._host.times.idle
+                if self.deadline < self.scheduled:
+                    self.reactor.schedule(self)
+                return
+            if sent != len(response):
+                self._keep([(response, reply)], response, sent)
+        self._rest()
 
     def _serve(self) -> None:
         """Answer the requests that have come whole, as many as possible with one send."""
@@ -265,11 +291,11 @@ class Connection:
                 operations.limits.check_body(len(body))
             outcome: Reply | Wait
             if (dequeue := route.dequeue) is not None:
-                outcome = operations.dequeue(dequeue, self._waker(dequeue.timeout))
+                wake = self._waker() if dequeue.timeout else _nobody_waits
+                outcome = operations.dequeue(dequeue, wake)
             elif (enqueue := route.enqueue) is not None:
-                outcome = operations.enqueue(
-                    enqueue, body, self._waker(enqueue.timeout), self.reactor.wall_us
-                )
+                wake = self._waker() if enqueue.timeout else _nobody_waits
+                outcome = operations.enqueue(enqueue, body, wake, self.reactor.wall_us)
             else:
                 return self._pass_on(head, body)
         except Exception as error:  # noqa: BLE001 - told apart and logged there
@@ -319,9 +345,9 @@ class Connection:
 
     # -- waiting -----------------------------------------------------------------------------
 
-    def _waker(self, timeout: float) -> Callable[[], None]:
+    def _waker(self) -> Callable[[], None]:
         """Return how a wait of this request would wake the connection."""
-        return partial(self.reactor.wake, self, self._generation) if timeout else _nobody_waits
+        return partial(self.reactor.wake, self, self._generation)
 
     def _park(self, head: Head, wait: Wait) -> None:
         self._move(_PARKED)

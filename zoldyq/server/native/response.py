@@ -6,7 +6,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 
 from zoldyq.server.native.wsgi import Response
-from zoldyq.wire import Headers, Reply
+from zoldyq.wire import NO_STORE, Headers, Reply
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -26,7 +26,7 @@ class Renderer:
     def __init__(self) -> None:
         self._second = 0
         self._date = ""
-        self._beginnings: dict[tuple[int, str, Headers], bytes] = {}
+        self._beginnings: dict[tuple[int, str, Headers | None], bytes] = {}
 
     def tick(self, second: int) -> None:
         """Take note of the time, in whole seconds since the epoch."""
@@ -37,10 +37,14 @@ class Renderer:
 
     def render(self, reply: Reply, *, close: bool = False, http10: bool = False) -> bytes:
         """Return the whole response; ``close`` and ``http10`` decide on the Connection header."""
-        key = (reply.status, reply.content_type, reply.headers)
+        headers = reply.headers
+        # Most replies carry the one and same tuple; comparing it spares the hash of its strings,
+        # a fifth of a microsecond.
+        key = (reply.status, reply.content_type, None if headers is NO_STORE else headers)
         beginning = self._beginnings.get(key)
         if beginning is None:
-            beginning = self._beginnings[key] = self._begin(*key)
+            beginning = self._begin(reply)
+            self._beginnings[key] = beginning
         body = reply.body
         if close:
             beginning += b"Connection: close\r\n"
@@ -50,11 +54,12 @@ class Renderer:
             return beginning + b"\r\n"
         return b"%bContent-Length: %d\r\n\r\n%b" % (beginning, len(body), body)
 
-    def _begin(self, status: int, content_type: str, headers: Headers) -> bytes:
+    def _begin(self, reply: Reply) -> bytes:
+        status = reply.status
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Date: {self._date}"]
         if status not in _NO_BODY:
-            lines.append(f"Content-Type: {content_type}")
-        lines += [f"{name}: {value}" for name, value in headers]
+            lines.append(f"Content-Type: {reply.content_type}")
+        lines += [f"{name}: {value}" for name, value in reply.headers]
         return ("\r\n".join(lines) + "\r\n").encode("latin-1")
 
 
