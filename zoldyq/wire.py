@@ -153,7 +153,9 @@ def parse_enqueue(body: Buffer) -> tuple[Sequence[bytes], bool]:
         raise UnknownField(f"the body has payload and payloads: {_ENVELOPE_HINT}", field="payload")
     if not many:
         raise MissingPayload("payloads is empty: give at least one payload")
-    return list(map(bytes, many)), True
+    # No JSON text holds a raw NUL. Joining and splitting in C takes two thirds of the time of a
+    # copy for each.
+    return b"\0".join(many).split(b"\0"), True
 
 
 def parse_ndjson(body: Buffer) -> tuple[Sequence[bytes], bool]:
@@ -165,16 +167,17 @@ def parse_ndjson(body: Buffer) -> tuple[Sequence[bytes], bool]:
     """
     _check_utf8(body)
     try:
-        payloads = list(map(bytes, _decode_lines(body)))
+        values = _decode_lines(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise _explain(error, body) from None
-    if not payloads:
+    if not values:
         raise MissingPayload("the body has no line: send one payload a line")
     # The decoder separates values by any white space. One value a line means: no value spans
     # lines, and there are as many values as lines that are not blank; so there are if the lines
     # hold nothing but the values.
-    lines = b"\n".join(payloads)
-    if lines.count(b"\n") != len(payloads) - 1 or not (
+    lines = b"\n".join(values)
+    payloads = lines.split(b"\n")
+    if len(payloads) != len(values) or not (
         (body.startswith(lines) and len(body) - len(lines) <= 1) or len(payloads) == _lines(body)
     ):
         raise InvalidJson("send exactly one JSON payload a line", offset=_odd_line(body))

@@ -31,7 +31,7 @@ from zoldyq.wire import Buffer, Reply
 
 _log = logging.getLogger(__name__)
 
-_RECEIVE_BYTES = 1 << 16
+_RECEIVE_BYTES = 96 << 10
 #: Answers to pipelined requests are sent together up to about this many bytes.
 _BURST_BYTES = 1 << 18
 #: How long the peer of a closed connection gets to read the last response, in seconds.
