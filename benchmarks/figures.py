@@ -143,12 +143,17 @@ class Stage(ExitStack):
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Contenders that do the same work, and the targets among their figures."""
+    """Contenders that do the same work, and the targets among their figures.
+
+    ``slices`` cuts each round into so many shorter ones, where the work needs no length: then a
+    machine whose pace changes from second to second treats all contenders alike.
+    """
 
     name: str
     title: str
     prepare: Callable[[Stage], Iterable[Probe]]
     targets: Sequence[Target] = ()
+    slices: int = 1
 
 
 def of(work: str, contender: str = ZOLDYQ) -> Callable[[Results], Series]:

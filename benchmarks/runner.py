@@ -44,7 +44,8 @@ def run(
         probes = list(benchmark.prepare(stage))
         # Each server has its first requests behind it when the figures begin to count.
         warm_up = min(seconds, 0.3)
-        plan = [warm_up] + [seconds] * rounds
+        slices = benchmark.slices
+        plan = [warm_up] + [seconds / slices] * (rounds * slices)
         measured = []
         for number, length in enumerate(plan):
             before = number * len(probes)

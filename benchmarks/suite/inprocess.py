@@ -99,4 +99,5 @@ BENCHMARK = Benchmark(
             at_least=1.5,
         )
     ],
+    slices=10,
 )

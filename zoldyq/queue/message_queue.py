@@ -47,6 +47,9 @@ class MessageQueue:
         # Guards every field below. Never held across I/O, a wait or a wake-up; the only lock
         # ever taken inside it is the budget's.
         self._lock = threading.Lock()
+        # The four busiest methods take it by these: a `with` costs 150 ns, these two 75.
+        self._enter = self._lock.acquire
+        self._leave = self._lock.release
         self._messages: deque[Message] = deque()
         # The two lines, longest waiter first. OrderedDict, for taking the first of 20,000 from
         # a plain dict was dozens of times slower.
@@ -72,9 +75,10 @@ class MessageQueue:
         """Append one message; see :meth:`enqueue_many`."""
         at = time_ns() // 1000
         cost = len(payload) + MESSAGE_OVERHEAD
-        # The common case in one piece, as in dequeue: the pair takes 0.8 us instead of 1.8 us by
+        # The common case in one piece, as in dequeue: the pair takes 0.7 us instead of 1.8 us by
         # the general way, where queue.Queue takes 1.25 us.
-        with self._lock:
+        self._enter()
+        try:
             if not (
                 self._consumers
                 or self._producers
@@ -87,6 +91,8 @@ class MessageQueue:
                 self._bytes += cost
                 self._enqueued_total += 1
                 return Receipt(1, len(self._messages), at)
+        finally:
+            self._leave()
         return self.enqueue_many((payload,), timeout)
 
     def enqueue_many(self, payloads: Sequence[bytes], timeout: float | None = 0) -> Receipt:
@@ -133,7 +139,8 @@ class MessageQueue:
         if at is None:
             at = now_us()
         woken: list[Waiter] | None = None
-        with self._lock:
+        self._enter()
+        try:
             if self._closed:
                 raise self._closed_error()
             if self._producers or len(self._messages) + len(payloads) > self.capacity:
@@ -144,6 +151,8 @@ class MessageQueue:
                 self._append(payloads, at)
             self._enqueued_total += len(payloads)
             size = len(self._messages)
+        finally:
+            self._leave()
         if woken is not None:
             _wake(woken)
         return Receipt(len(payloads), size, at)
@@ -200,7 +209,8 @@ class MessageQueue:
         Raises:
             QueueClosed: the queue is closed and has nothing left.
         """
-        with self._lock:
+        self._enter()
+        try:
             if self._messages and not self._producers:
                 message = self._messages.popleft()
                 cost = len(message.payload) + MESSAGE_OVERHEAD
@@ -208,6 +218,8 @@ class MessageQueue:
                 if self._budget is not None:
                     self._budget.release(cost)
                 return message
+        finally:
+            self._leave()
         messages = self.dequeue_many(1, timeout)
         return messages[0] if messages else None
 
@@ -257,7 +269,8 @@ class MessageQueue:
         does not yet count in ``dequeue_timeout_total``.
         """
         woken: list[Waiter | RoomWaiter] | None = None
-        with self._lock:
+        self._enter()
+        try:
             queued = self._messages
             if not queued:
                 if not waits:
@@ -273,6 +286,8 @@ class MessageQueue:
                 woken = []
                 self._admit_producers(woken)
             size = len(queued)
+        finally:
+            self._leave()
         if woken is not None:
             _wake(woken)
         return Delivery(taken, size)
