@@ -1,0 +1,80 @@
+"""Consumers that leave in every way and at every point of a dequeue."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+from tests.contract.raw import Wire, request_bytes
+from tests.trust.ledger import Ledger, Receiver
+from tests.trust.parties import LOOK, Address, Stream
+
+#: The ways to leave. Whoever closes only one half can still read what comes.
+LEAVE: dict[str, Callable[[Wire], None]] = {
+    "fin": lambda wire: wire.socket.close(),
+    "reset": Wire.reset,
+    "half-close": Wire.half_close,
+}
+
+ASK = request_bytes("GET", "/queues/q/dequeue")
+WAIT = request_bytes("GET", "/queues/q/dequeue?timeout=60")
+WAIT_A_LITTLE = request_bytes("GET", f"/queues/q/dequeue?timeout={LOOK}")
+
+#: What one departure can cost: the messages that were on the way to it. An HTTP consumer has asked
+#: for one; a stream holds as many as its credit allows.
+CREDIT = 5
+
+
+def read_what_comes(wire: Wire, manner: str, receiver: Receiver) -> None:
+    """After a half-close: take down the answer, if the server gives one before it closes."""
+    if manner != "half-close":
+        return
+    if not wire.is_closed():
+        response = wire.response()
+        if response.status == 200:
+            receiver.take([response.json()["payload"]])
+    wire.socket.close()
+
+
+Visit = Callable[[Address, random.Random, Receiver], int]
+
+
+def visit_http(address: Address, dice: random.Random, receiver: Receiver) -> int:
+    """Ask, perhaps wait, and leave at some point; return how many messages that may have cost."""
+    manner = dice.choice(sorted(LEAVE))
+    with Wire(address) as wire:
+        request = dice.choice([ASK, WAIT_A_LITTLE])
+        sent = dice.choice([len(request) // 2, len(request)])
+        wire.send(request[:sent])
+        if sent == len(request) and dice.random() < 0.3:
+            response = wire.response()
+            if response.status == 200:
+                receiver.take([response.json()["payload"]])
+            return 0
+        LEAVE[manner](wire)
+        read_what_comes(wire, manner, receiver)
+    return int(sent == len(request) and manner != "half-close")
+
+
+def visit_stream(address: Address, dice: random.Random, receiver: Receiver) -> int:
+    """Open a stream and leave it, in good order or not; return what that may have cost."""
+    stream = Stream(address, "q", f"?credit={CREDIT}")
+    manner = dice.choice(["goodbye", "fin", "reset"])
+    if manner == "goodbye":
+        stream.say_goodbye()
+        assert stream.read_to_the_end(receiver) == 1000
+        return 0
+    LEAVE[manner](stream.wire)
+    return CREDIT
+
+
+def visit_again_and_again(
+    visit: Visit, address: Address, seed: int, ledger: Ledger, over: threading.Event
+) -> int:
+    """Visit until it is over, and return how many messages that may have cost in all."""
+    dice = random.Random(seed)
+    cost = 0
+    while not over.is_set():
+        cost += visit(address, dice, ledger.receiver())
+    return cost

@@ -1,0 +1,167 @@
+"""At each limit: the documented answer at once, and everything else goes on."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from contextlib import ExitStack
+from functools import partial
+
+import pytest
+
+from tests.contract.raw import Api, Response, Wire
+from tests.helpers import Task, wait_until
+from tests.trust.audit import metrics
+from tests.trust.conftest import Serve
+from tests.trust.parties import handshake
+from tests.trust.process import needs_proc, usage
+
+#: Seconds within which an answer counts as immediate on a machine that does other things as well.
+AT_ONCE = 1.0
+#: Seconds that the median enqueue and dequeue of a quiet queue may take meanwhile.
+USUAL = 0.05
+
+
+def timed(wire: Wire, *request: object) -> tuple[Response, float]:
+    began = time.monotonic()
+    response = wire.request(*request)  # type: ignore[arg-type]
+    return response, time.monotonic() - began
+
+
+def hammer(api: Api, over: threading.Event, error: str) -> int:
+    """Enqueue into a queue that refuses, until it is over; return how often it refused."""
+    refused = 0
+    with api.wire() as wire:
+        while not over.is_set():
+            response, seconds = timed(wire, "POST", "/queues/full/enqueue", b'{"payload":1}')
+            assert (response.status, response.code) == (429, error)
+            assert response.headers["retry-after"]
+            assert seconds < AT_ONCE
+            refused += 1
+    return refused
+
+
+def assert_quiet_queue_is_usual(api: Api, rounds: int = 200) -> None:
+    """Each message goes in and comes out as ever, while others are refused."""
+    durations = []
+    with api.wire() as wire:
+        for number in range(rounds):
+            began = time.monotonic()
+            body = b'{"payload":%d}' % number
+            assert wire.request("POST", "/queues/quiet/enqueue", body).status == 200
+            assert wire.request("GET", "/queues/quiet/dequeue").json()["payload"] == number
+            durations.append(time.monotonic() - began)
+    assert statistics.median(durations) < USUAL
+    assert max(durations) < AT_ONCE
+
+
+def test_a_full_queue_does_not_slow_down_the_others(api: Api) -> None:
+    api.delete("/queues/full")
+    api.put("/queues/full", {"capacity": 1})
+    api.enqueue("full", "the only one")
+    over = threading.Event()
+    hammering = [Task(partial(hammer, api, over, "queue_full")) for _ in range(3)]
+    assert_quiet_queue_is_usual(api)
+    over.set()
+    refused = sum(task.result() for task in hammering)
+    assert api.stats("full")["queue_full_total"] == refused > 0
+    assert api.drain("full") == ["the only one"]
+
+
+def test_the_bound_on_bytes_leaves_consumers_their_speed(serve: Serve) -> None:
+    api = Api(serve(max_bytes=400_000, max_body_bytes=200_000).address)
+    for number in range(200):
+        api.enqueue("quiet", number)
+    while api.post("/queues/full/enqueue", {"payload": "x" * 500}).status == 200:
+        pass
+    while api.post("/queues/full/enqueue", {"payload": 1}).status == 200:
+        pass
+    over = threading.Event()
+    hammering = [Task(partial(hammer, api, over, "memory_limit")) for _ in range(3)]
+    wait_until(lambda: api.get("/ready").status == 503)
+    # Looked at, so that no room comes about for those who are refused.
+    with api.wire() as wire:
+        for _ in range(200):
+            response, seconds = timed(wire, "GET", "/queues/quiet/peek")
+            assert response.json()["messages"][0]["payload"] == 0
+            assert seconds < AT_ONCE
+    over.set()
+    assert sum(task.result() for task in hammering) > 0
+    assert api.drain("quiet") == list(range(200))
+    assert api.get("/ready").status == 200
+
+
+def test_the_limit_on_connections(serve: Serve) -> None:
+    limit = 30
+    api = Api(serve(max_connections=limit).address)
+    with ExitStack() as stack:
+        wires = [stack.enter_context(api.wire()) for _ in range(limit)]
+        for wire in wires:
+            assert wire.request("GET", "/queues/q/dequeue").status == 204
+        for _ in range(20):
+            with api.wire() as late:
+                began = time.monotonic()
+                refusal = late.response()
+                assert time.monotonic() - began < AT_ONCE
+                assert (refusal.status, refusal.code) == (503, "too_many_connections")
+                assert refusal.headers["retry-after"]
+                assert late.is_closed()
+        for number, wire in enumerate(wires):  # those who are in do not notice
+            body = b'{"payload":%d}' % number
+            assert wire.request("POST", "/queues/q/enqueue", body).status == 200
+    wait_until(lambda: _status(api, "/ready") == 200)
+    assert api.drain("q") == list(range(limit))
+
+
+def _status(api: Api, target: str) -> int:
+    """The status of an answer; 0 if the connection was closed without one."""
+    with api.wire() as wire:
+        wire.send(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return 0 if wire.is_closed() else wire.response().status
+
+
+def test_the_limit_on_websockets(serve: Serve) -> None:
+    limit = 5
+    api = Api(serve(max_websockets=limit).address)
+    with ExitStack() as stack:
+        for _ in range(limit):
+            wire = stack.enter_context(api.wire())
+            wire.send(handshake("/queues/q/dequeue"))
+            assert wire.response().status == 101
+        for verb in ("enqueue", "dequeue"):
+            with api.wire() as late:
+                began = time.monotonic()
+                late.send(handshake(f"/queues/q/{verb}"))
+                refusal = late.response()
+                assert time.monotonic() - began < AT_ONCE
+                assert (refusal.status, refusal.code) == (503, "too_many_websockets")
+                assert refusal.headers["retry-after"]
+        assert_quiet_queue_is_usual(api)
+    wait_until(lambda: metrics(api)["zoldyq_websocket_sessions", ""] == 0)
+    with api.wire() as wire:
+        wire.send(handshake("/queues/q/dequeue"))
+        assert wire.response().status == 101
+
+
+@needs_proc
+@pytest.mark.parametrize("threads", [1, 4])
+def test_the_number_of_threads_is_bounded(serve: Serve, threads: int) -> None:
+    """Two for each WebSocket, those of the pool, an event loop and the main thread; no more."""
+    limit = 3
+    server = serve(threads=threads, max_websockets=limit)
+    api = Api(server.address)
+    with ExitStack() as stack:
+        for number in range(300):
+            wire = stack.enter_context(api.wire())
+            if number % 3 == 0:
+                wire.send(handshake("/queues/q/dequeue"))
+            elif number % 3 == 1:
+                wire.send(b"GET /queues/q/dequeue?timeout=60 HTTP/1.1\r\nHost: x\r\n\r\n")
+            else:
+                wire.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert wire.response().status == 200
+        wait_until(lambda: metrics(api)["zoldyq_websocket_sessions", ""] == limit)
+        wait_until(lambda: usage(server.process.pid).threads <= 2 * limit + threads + 2)
+        assert usage(server.process.pid).threads >= 2 * limit
+    wait_until(lambda: usage(server.process.pid).threads <= threads + 2)
