@@ -1,0 +1,195 @@
+"""nginx and Caddy with the shipped configurations, in front of a real server."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import socket
+from collections.abc import Iterator
+
+import pytest
+import requests
+from websockets.sync.client import ClientConnection, connect
+
+from tests.contract.servers import ServerProcess, start
+from tests.contrib.programs import CONTRIB
+from tests.contrib.proxies import Proxy, running
+from tests.helpers import Task, wait_until
+from zoldyq.client import Client, RemoteQueue
+from zoldyq.config import Settings
+
+LIMIT = Settings().max_body_bytes
+
+_names = itertools.count()
+
+
+@pytest.fixture(scope="module", params=["nginx", "caddy"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each proxy in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """The server behind it."""
+    process = start("native", tmp_path_factory.mktemp("server"), drain_seconds=0)
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def proxy(
+    kind: str, backend: ServerProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Proxy]:
+    """A proxy in front of it."""
+    with running(kind, backend, tmp_path_factory.mktemp(kind)) as started:
+        yield started
+
+
+@pytest.fixture
+def http(proxy: Proxy) -> Iterator[requests.Session]:
+    """A client that knows the certificate of the proxy, and no other."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = str(proxy.certificate)
+        yield session
+
+
+@pytest.fixture
+def queue(backend: ServerProcess) -> Iterator[RemoteQueue]:
+    """A new queue of the server, reached directly."""
+    with Client(backend.url) as client:
+        made = client.queue(f"q-{next(_names)}")
+        made.create(1000)
+        yield made
+
+
+def url_of(proxy: Proxy, queue: RemoteQueue, verb: str) -> str:
+    return f"{proxy.url}/queues/{queue.name}/{verb}"
+
+
+def stream(proxy: Proxy, queue: RemoteQueue, verb: str) -> ClientConnection:
+    url = url_of(proxy, queue, verb).replace("https", "wss", 1)
+    return connect(url, ssl=proxy.context, proxy=None, close_timeout=5)
+
+
+def test_messages_come_back_byte_for_byte(
+    proxy: Proxy, http: requests.Session, queue: RemoteQueue
+) -> None:
+    payload = '{"big": 123456789012345678901234567890, "price": 1.10, "text": "\\u00e4 ä"}'
+    sent = http.post(url_of(proxy, queue, "enqueue"), data=f'{{"payload":{payload}}}'.encode())
+    assert sent.json()["queue_size"] == 1
+    taken = http.get(url_of(proxy, queue, "dequeue"))
+    assert f'{{"payload":{payload},"queue_name"' in taken.content.decode()
+    assert http.get(url_of(proxy, queue, "dequeue")).status_code == 204
+
+
+def test_large_bodies_pass(proxy: Proxy, http: requests.Session, queue: RemoteQueue) -> None:
+    payload = "x" * (LIMIT - 100)
+    sent = http.post(url_of(proxy, queue, "enqueue"), json={"payload": payload})
+    assert sent.status_code == 200
+    assert http.get(url_of(proxy, queue, "dequeue")).json()["payload"] == payload
+
+
+def test_the_server_says_what_is_too_large(kind: str, proxy: Proxy, queue: RemoteQueue) -> None:
+    with proxy.connect() as connection:
+        head = f"POST /queues/{queue.name}/enqueue HTTP/1.1\r\nHost: localhost\r\n"
+        connection.sendall(f"{head}Content-Length: {LIMIT + 1}\r\n\r\n".encode())
+        # nginx reads a body to its end before it asks the server, Caddy until there is something.
+        connection.sendall(b"x" * (LIMIT + 1 if kind == "nginx" else 1 << 16))
+        received = b""
+        while b'"error":"body_too_large"' not in received:
+            data = connection.recv(1 << 16)
+            assert data, received
+            received += data
+    assert received.startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_long_poll_gets_the_message_that_comes(
+    proxy: Proxy, http: requests.Session, queue: RemoteQueue
+) -> None:
+    waiting = Task(lambda: http.get(url_of(proxy, queue, "dequeue?timeout=50")))
+    wait_until(lambda: queue.stats().waiting_consumers == 1)
+    queue.enqueue("hello")
+    assert waiting.result().json()["payload"] == "hello"
+
+
+def test_the_longest_poll_outlasts_no_limit_of_the_proxies() -> None:
+    conf = (CONTRIB / "nginx" / "zoldyq.conf").read_text(encoding="utf-8")
+    (seconds,) = re.findall(r"^\s*proxy_read_timeout (\d+)s;$", conf, re.MULTILINE)
+    assert int(seconds) > Settings().max_timeout
+    # Caddy has none unless it is told to.
+    caddyfile = (CONTRIB / "caddy" / "Caddyfile").read_text(encoding="utf-8")
+    assert "timeout" not in caddyfile
+
+
+@pytest.mark.parametrize("file", ["nginx/zoldyq.conf", "caddy/Caddyfile"])
+def test_connections_to_the_server_are_closed_before_it_closes_them(file: str) -> None:
+    text = (CONTRIB / file).read_text(encoding="utf-8")
+    (seconds,) = re.findall(r"^\s*keepalive(?:_timeout)? (\d+)s;?$", text, re.MULTILINE)
+    assert int(seconds) < Settings().idle_seconds
+
+
+def test_a_client_that_hangs_up_takes_nothing(proxy: Proxy, queue: RemoteQueue) -> None:
+    with proxy.connect() as connection:
+        path = f"/queues/{queue.name}/dequeue?timeout=50"
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        wait_until(lambda: queue.stats().waiting_consumers == 1)
+    wait_until(lambda: queue.stats().waiting_consumers == 0)
+    queue.enqueue("still here")
+    assert [message.payload for message in queue.peek()] == ["still here"]
+
+
+def test_a_websocket_sends_and_another_receives(proxy: Proxy, queue: RemoteQueue) -> None:
+    with stream(proxy, queue, "dequeue") as consumer, stream(proxy, queue, "enqueue") as producer:
+        for number in range(3):
+            producer.send(json.dumps({"payload": number}))
+            assert json.loads(producer.recv(timeout=20))["queued"] is True
+        received = [json.loads(consumer.recv(timeout=20))["payload"] for _ in range(3)]
+    assert received == [0, 1, 2]
+    wait_until(lambda: queue.stats().waiting_consumers == 0)
+
+
+def test_a_websocket_that_is_cut_takes_nothing(proxy: Proxy, queue: RemoteQueue) -> None:
+    with stream(proxy, queue, "dequeue") as consumer:
+        wait_until(lambda: queue.stats().waiting_consumers == 1)
+        consumer.socket.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: queue.stats().waiting_consumers == 0)
+    queue.enqueue("still here")
+    assert queue.stats().size == 1
+
+
+def test_pages_of_the_server_are_told_from_others(
+    proxy: Proxy, http: requests.Session, queue: RemoteQueue
+) -> None:
+    assert "<title>" in http.get(proxy.url).text
+    for origin, status in ((proxy.url, 200), ("https://example.com", 403)):
+        reply = http.post(
+            url_of(proxy, queue, "enqueue"), json={"payload": 1}, headers={"Origin": origin}
+        )
+        assert reply.status_code == status
+
+
+def test_many_requests_share_connections_to_the_server(
+    proxy: Proxy, http: requests.Session, queue: RemoteQueue, backend: ServerProcess
+) -> None:
+    for number in range(50):
+        http.post(url_of(proxy, queue, "enqueue"), json={"payload": number})
+    metrics = requests.get(f"{backend.url}/metrics", timeout=20).text
+    (connections,) = re.findall(r"^zoldyq_connections (\S+)$", metrics, re.MULTILINE)
+    assert float(connections) < 15
+    assert [message.payload for message in queue.dequeue_many(100)] == list(range(50))
+
+
+def test_plain_http_is_sent_to_tls(kind: str, proxy: Proxy) -> None:
+    if kind == "caddy":
+        pytest.skip("Caddy listens on port 80 by itself, which a test must not")
+    reply = requests.get(
+        f"http://127.0.0.1:{proxy.plain_port}/queues/a/dequeue?count=2",
+        headers={"Host": "zoldyq.example.com"},
+        allow_redirects=False,
+        timeout=20,
+    )
+    assert reply.status_code == 308
+    assert reply.headers["Location"] == "https://zoldyq.example.com/queues/a/dequeue?count=2"
