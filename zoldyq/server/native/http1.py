@@ -23,7 +23,7 @@ _CACHED_HEADS = 1024
 _CACHED_HEAD_BYTES = 1024
 #: A body's buffer starts with this and doubles, so that a client that only announces a large
 #: body costs nothing.
-_FIRST_BODY_BYTES = 1 << 18
+_FIRST_BODY_BYTES = 1 << 16
 
 
 class Head:
