@@ -7,10 +7,11 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 import requests
-from websockets.sync.client import ClientConnection, connect
+from websocket import WebSocket, create_connection
 
 from tests.contract.servers import ServerProcess, start
 from tests.contrib.programs import CONTRIB
@@ -69,9 +70,14 @@ def url_of(proxy: Proxy, queue: RemoteQueue, verb: str) -> str:
     return f"{proxy.url}/queues/{queue.name}/{verb}"
 
 
-def stream(proxy: Proxy, queue: RemoteQueue, verb: str) -> ClientConnection:
+@contextmanager
+def stream(proxy: Proxy, queue: RemoteQueue, verb: str) -> Iterator[WebSocket]:
+    """A WebSocket through the proxy, of a client that is one thread, as TLS needs it."""
     url = url_of(proxy, queue, verb).replace("https", "wss", 1)
-    return connect(url, ssl=proxy.context, proxy=None, close_timeout=5)
+    options = {"ca_certs": str(proxy.certificate)}
+    connected = create_connection(url, timeout=20, sslopt=options, http_no_proxy=["*"])
+    with closing(connected):
+        yield connected
 
 
 def test_messages_come_back_byte_for_byte(
@@ -145,8 +151,8 @@ def test_a_websocket_sends_and_another_receives(proxy: Proxy, queue: RemoteQueue
     with stream(proxy, queue, "dequeue") as consumer, stream(proxy, queue, "enqueue") as producer:
         for number in range(3):
             producer.send(json.dumps({"payload": number}))
-            assert json.loads(producer.recv(timeout=20))["queued"] is True
-        received = [json.loads(consumer.recv(timeout=20))["payload"] for _ in range(3)]
+            assert json.loads(producer.recv())["queued"] is True
+        received = [json.loads(consumer.recv())["payload"] for _ in range(3)]
     assert received == [0, 1, 2]
     wait_until(lambda: queue.stats().waiting_consumers == 0)
 
@@ -154,10 +160,22 @@ def test_a_websocket_sends_and_another_receives(proxy: Proxy, queue: RemoteQueue
 def test_a_websocket_that_is_cut_takes_nothing(proxy: Proxy, queue: RemoteQueue) -> None:
     with stream(proxy, queue, "dequeue") as consumer:
         wait_until(lambda: queue.stats().waiting_consumers == 1)
-        consumer.socket.shutdown(socket.SHUT_RDWR)
+        assert consumer.sock is not None
+        consumer.sock.shutdown(socket.SHUT_RDWR)
         wait_until(lambda: queue.stats().waiting_consumers == 0)
     queue.enqueue("still here")
     assert queue.stats().size == 1
+
+
+def test_the_client_sends_and_streams(
+    proxy: Proxy, queue: RemoteQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(proxy.certificate))
+    with Client(proxy.url) as client:
+        there = client.queue(queue.name)
+        assert there.enqueue_many(range(500)) == 500
+        with there.consume(limit=500) as consumer:
+            assert [message.payload for message in consumer] == list(range(500))
 
 
 def test_pages_of_the_server_are_told_from_others(
