@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -47,27 +47,26 @@ def measurements() -> Iterator[dict[str, Any]]:
         yield {"name": name, "at": at, "value": value}
 
 
-def collect(queue: RemoteQueue, seconds: float, ended: threading.Event) -> int:
+def collect(queue: RemoteQueue, seconds: float, stopping: threading.Event) -> int:
     """Measure for so long, and return how many values were sent."""
     sent = 0
     end = time.monotonic() + seconds
     # The producer sends what it still has when the block ends.
     with queue.producer(max_messages=BATCH, max_delay=0.2) as producer:
-        while time.monotonic() < end and not ended.wait(INTERVAL):
+        while time.monotonic() < end and not stopping.wait(INTERVAL):
             for measurement in measurements():
                 producer.send(measurement)
                 sent += 1
-    ended.set()
     return sent
 
 
-def store(queue: RemoteQueue, path: str, ended: threading.Event) -> int:
-    """Write what comes to the database until nothing more will; return how many values."""
+def store(queue: RemoteQueue, path: str, sent: Future[int]) -> int:
+    """Write what comes to the database until all is sent and stored; return how many values."""
     stored = 0
     with closing(sqlite3.connect(path)) as database:
         database.execute(_TABLE)
         while True:
-            nothing_follows = ended.is_set()
+            nothing_follows = sent.done()
             messages = queue.dequeue_many(BATCH, timeout=POLL_SECONDS)
             with database:
                 database.executemany(_INSERT, [message.payload for message in messages])
@@ -85,17 +84,17 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5, help="how long to measure")
     parser.add_argument("--database", default="metrics.db", help="the file to write them to")
     options = parser.parse_args()
-    ended = threading.Event()
+    stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda *_: stopping.set())
     url = os.environ.get("ZOLDYQ_URL", "http://localhost:9000")
     with (
         Client(url, token=os.environ.get("ZOLDYQ_TOKEN")) as client,
         ThreadPoolExecutor(2) as pool,
     ):
         queue = client.queue(options.queue)
-        sent = pool.submit(collect, queue, options.seconds, ended)
-        stored = pool.submit(store, queue, options.database, ended)
+        sent = pool.submit(collect, queue, options.seconds, stopping)
+        stored = pool.submit(store, queue, options.database, sent)
         print(f"{sent.result()} measurements sent, {stored.result()} stored")
     return 0
 

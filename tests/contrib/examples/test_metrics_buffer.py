@@ -37,3 +37,17 @@ def test_an_early_end_loses_nothing(own_client: Client, run_example: Run, tmp_pa
     stats = own_client.queue("metrics").stats()
     assert stats.size == 0
     assert sum(count for _, count in rows_of(path)) == stats.enqueued_total
+
+
+def test_what_was_left_behind_is_stored_too(
+    own_client: Client, run_example: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "metrics.db"
+    left = [{"name": "load", "at": 1.5, "value": number} for number in range(1200)]
+    own_client.queue("metrics").enqueue_many(left)
+    buffer = run_example("metrics_buffer.py", "--seconds", 0, "--database", path)
+    assert buffer.exit_code() == 0, buffer.log.read_text()
+    assert rows_of(path) == [("load", 1200)]
+    with closing(sqlite3.connect(path)) as database:
+        values = database.execute("select value from metrics order by rowid").fetchall()
+    assert values == [(number,) for number in range(1200)]

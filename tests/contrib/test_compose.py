@@ -1,0 +1,73 @@
+"""The Compose file that adds Prometheus and Grafana."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from tests.contrib.programs import CONTRIB
+
+
+def load(name: str) -> Any:
+    return yaml.safe_load((CONTRIB / name).read_text(encoding="utf-8"))
+
+
+COMPOSE = load("docker-compose.monitoring.yml")
+PROMETHEUS, GRAFANA = COMPOSE["services"]["prometheus"], COMPOSE["services"]["grafana"]
+
+
+def mounts(service: dict[str, Any]) -> dict[PurePosixPath, str]:
+    """What a container sees, by the path there."""
+    parts = [volume.split(":") for volume in service["volumes"]]
+    return {PurePosixPath(inside): outside for outside, inside, *_ in parts}
+
+
+def test_it_adds_to_the_file_of_the_server() -> None:
+    services = load("docker-compose.yml")["services"]
+    assert set(services).isdisjoint(COMPOSE["services"])
+    assert set(PROMETHEUS["depends_on"]) <= set(services)
+    # Docker checks its health as the image says, and asks more often here.
+    assert "healthcheck" in services["zoldyq"]
+
+
+def test_every_file_that_is_mounted_is_there() -> None:
+    for service in COMPOSE["services"].values():
+        for outside in mounts(service).values():
+            assert outside in COMPOSE["volumes"] or (CONTRIB / outside).exists(), outside
+
+
+def test_only_this_machine_reaches_it() -> None:
+    for service in COMPOSE["services"].values():
+        for port in service["ports"]:
+            assert port.startswith("127.0.0.1:")
+
+
+def test_prometheus_finds_its_files_and_the_server() -> None:
+    seen = mounts(PROMETHEUS)
+    (path,) = [flag.split("=")[1] for flag in PROMETHEUS["command"] if "config.file" in flag]
+    config = PurePosixPath(path)
+    assert seen[config] == "./prometheus/prometheus.yml"
+    written = load("prometheus/prometheus.yml")
+    assert [seen[config.parent / name] for name in written["rule_files"]] == [
+        "./prometheus/alerts.yml"
+    ]
+    (job,) = written["scrape_configs"]
+    (given,) = PROMETHEUS["configs"]
+    token = config.parent / job["authorization"]["credentials_file"]
+    assert str(token) == given["target"]
+    assert given["source"] in COMPOSE["configs"]
+    (server,) = load("docker-compose.yml")["services"]
+    assert job["static_configs"] == [{"targets": [f"{server}:9000"]}]
+
+
+def test_grafana_finds_prometheus_and_the_dashboard() -> None:
+    seen = mounts(GRAFANA)
+    assert seen[PurePosixPath("/etc/grafana/provisioning")] == "./grafana/provisioning"
+    (source,) = load("grafana/provisioning/datasources/prometheus.yml")["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = load("grafana/provisioning/dashboards/zoldyq.yml")["providers"]
+    home = PurePosixPath(GRAFANA["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert seen[home] == "./grafana/dashboard.json"
+    assert PurePosixPath(provider["options"]["path"]) == home.parent
