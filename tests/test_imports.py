@@ -1,8 +1,9 @@
-"""The imports between ZoldyQ's modules run one way.
+"""The imports between ZoldyQ's rooms run one way.
 
-errors <- queue <- wire <- server <- cli; config and metrics stand beside them. What a module may
-import is written in the tables below; the tests read the source, so that an import inside a
-function, or for the type checker alone, counts as well.
+contract <- queue <- wire <- server/api <- {wsgi, websocket, native} <- server/run <- cli; engine,
+config, metrics and client stand beside them. What a module may import is written in the table
+below; the tests read the source, so that an import inside a function, or for the type checker
+alone, counts as well.
 """
 
 from __future__ import annotations
@@ -11,59 +12,64 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "zoldyq"
 
-# For each part of ZoldyQ the other parts that it may import. Any may read the version.
-PARTS: dict[str, set[str]] = {
-    "zoldyq": {"zoldyq.client", "zoldyq.errors"},
-    "zoldyq.__main__": {"zoldyq.cli"},
-    "zoldyq.errors": set(),
-    "zoldyq.queue": {"zoldyq.errors"},
-    "zoldyq.wire": {"zoldyq.errors", "zoldyq.queue"},
-    "zoldyq.config": {"zoldyq.errors"},
-    "zoldyq.metrics": {"zoldyq.errors", "zoldyq.queue"},
-    "zoldyq.client": {"zoldyq.errors"},
-    "zoldyq.server": {"zoldyq.errors", "zoldyq.queue", "zoldyq.wire", "zoldyq.metrics"},
-    "zoldyq.cli": {
-        "zoldyq.errors",
-        "zoldyq.queue",
-        "zoldyq.wire",
-        "zoldyq.config",
-        "zoldyq.client",
-        "zoldyq.server",
-    },
+CONTRACT, QUEUE, WIRE = "zoldyq.contract", "zoldyq.queue", "zoldyq.wire"
+API, SOCKETS = "zoldyq.server.api", "zoldyq.server.sockets"
+NATIVE, WSGI, WEBSOCKET = "zoldyq.server.native", "zoldyq.server.wsgi", "zoldyq.server.websocket"
+
+
+class Room(NamedTuple):
+    """What the modules of a room may import beside each other and the standard library.
+
+    ``foreign`` is None where pyproject.toml decides.
+    """
+
+    rooms: set[str]
+    foreign: set[str] | None = None
+
+
+# The room of a module is the longest name here that it lies in. Any may read the version.
+ROOMS: dict[str, Room] = {
+    "zoldyq": Room({"zoldyq.client", CONTRACT}, set()),
+    "zoldyq.__main__": Room({"zoldyq.cli"}, set()),
+    "zoldyq.errors": Room({CONTRACT}, set()),
+    CONTRACT: Room(set(), set()),
+    QUEUE: Room({CONTRACT}, {"msgspec"}),
+    WIRE: Room({CONTRACT, QUEUE}, {"msgspec", "orjson"}),
+    "zoldyq.config": Room({CONTRACT}, set()),
+    "zoldyq.metrics": Room({CONTRACT, QUEUE}, {"prometheus_client"}),
+    "zoldyq.client": Room({CONTRACT}, {"msgspec", "urllib3", "wsproto"}),
+    API: Room({CONTRACT, QUEUE, WIRE, "zoldyq.metrics"}, {"msgspec"}),
+    SOCKETS: Room(set(), set()),
+    "zoldyq.server.heap": Room(set(), set()),
+    f"{NATIVE}.loop": Room({SOCKETS}, set()),
+    f"{NATIVE}.http": Room({CONTRACT, WIRE, API}, {"httptools"}),
+    NATIVE: Room(
+        {CONTRACT, QUEUE, WIRE, API, SOCKETS, f"{NATIVE}.loop", f"{NATIVE}.http"}, {"msgspec"}
+    ),
+    WEBSOCKET: Room({CONTRACT, QUEUE, WIRE, API}, {"msgspec", "simple_websocket"}),
+    WSGI: Room(
+        {CONTRACT, QUEUE, WIRE, API, WEBSOCKET, SOCKETS, "zoldyq.metrics"},
+        {"falcon", "prometheus_client", "waitress"},
+    ),
+    "zoldyq.server": Room({WSGI}, set()),
+    "zoldyq.server.run": Room({CONTRACT, QUEUE, NATIVE, WSGI, "zoldyq.server.heap"}, set()),
+    "zoldyq.cli": Room({CONTRACT, QUEUE, WIRE, "zoldyq.config", "zoldyq.client", "zoldyq.server"}),
 }
 
 # The two modules of the server that read the settings and hand out plain values.
-READS_SETTINGS = {"zoldyq.server.run", "zoldyq.server.app"}
-
-NATIVE = "zoldyq.server.native"
-FALCON_FACE = {
-    "zoldyq.server.app",
-    "zoldyq.server.http",
-    "zoldyq.server.health",
-    "zoldyq.server.middleware",
-    "zoldyq.server.websocket",
-}
-
-# What the lower parts may use beside the standard library; for the others pyproject.toml decides.
-FOREIGN: dict[str, set[str]] = {
-    "zoldyq.errors": set(),
-    "zoldyq.queue": {"msgspec"},
-    "zoldyq.wire": {"msgspec", "orjson"},
-    "zoldyq.config": set(),
-    "zoldyq.metrics": {"prometheus_client"},
-    "zoldyq.client": {"msgspec", "urllib3", "wsproto"},
-    NATIVE: {"httptools", "msgspec", "simple_websocket", "wsproto"},
-}
+READS_SETTINGS = {"zoldyq.server.run", f"{WSGI}.app"}
 
 # Known to type checkers alone.
 TYPES_ONLY = "_typeshed"
 
-# The standard library's ways to the outside, which the queues know nothing of.
+# The standard library's ways to the outside, and the rooms that know nothing of them.
+INSIDE = {CONTRACT, QUEUE}
 OUTSIDE = {"asyncio", "http", "logging", "selectors", "socket", "ssl", "urllib", "wsgiref"}
 
 
@@ -72,9 +78,9 @@ def within(module: str, package: str) -> bool:
     return module == package or module.startswith(package + ".")
 
 
-def part_of(module: str) -> str:
-    """The part of ZoldyQ to which a module belongs: its first two names."""
-    return ".".join(module.split(".")[:2])
+def room_of(module: str) -> str:
+    """The name of the room in which a module lies."""
+    return max((room for room in ROOMS if within(module, room)), key=len)
 
 
 def imports_of(source: str, known: set[str]) -> set[str]:
@@ -104,20 +110,21 @@ def allowed(module: str, imported: str) -> bool:
         return allowed_within(module, imported)
     top = imported.split(".", maxsplit=1)[0]
     if top in sys.stdlib_module_names or top == TYPES_ONLY:
-        return not (within(module, "zoldyq.queue") and top in OUTSIDE)
-    return all(top in names for package, names in FOREIGN.items() if within(module, package))
+        return not (top in OUTSIDE and any(within(module, room) for room in INSIDE))
+    foreign = ROOMS[room_of(module)].foreign
+    return foreign is None or top in foreign
 
 
 def allowed_within(module: str, imported: str) -> bool:
     """Whether one module of ZoldyQ may import another."""
-    if within(module, NATIVE) and (imported in FALCON_FACE or imported == "zoldyq.server"):
-        return False
-    if module in FALCON_FACE and within(imported, NATIVE):
-        return False
     if module in READS_SETTINGS and within(imported, "zoldyq.config"):
         return True
-    part, other = part_of(module), part_of(imported)
-    return other in ("zoldyq", part) or other in PARTS[part]
+    own, other = room_of(module), room_of(imported)
+    if other == own:
+        return True
+    if other == "zoldyq":
+        return imported == "zoldyq"  # the version
+    return any(within(other, room) for room in ROOMS[own].rooms)
 
 
 def module_files() -> dict[str, Path]:
@@ -130,15 +137,6 @@ def module_files() -> dict[str, Path]:
 
 
 FILES = module_files()
-# Their helpers that know Falcon belong to the same face; run.py is where both faces meet.
-FALCON_FACE |= {
-    name
-    for name, path in FILES.items()
-    if within(name, "zoldyq.server")
-    and not within(name, NATIVE)
-    and name != "zoldyq.server.run"
-    and "falcon" in imports_of(path.read_text(encoding="utf-8"), set(FILES))
-}
 
 
 @pytest.mark.parametrize("module", FILES)
@@ -150,56 +148,60 @@ def test_a_module_imports_only_what_lies_below_it(module: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("zoldyq.errors", "import zoldyq.queue"),
+        ("zoldyq.contract.errors", "import zoldyq.queue"),
         ("zoldyq.queue.manager", "from zoldyq import wire"),
         ("zoldyq.queue.manager", "from zoldyq.config import Settings"),
         ("zoldyq.queue.manager", "import falcon"),
         ("zoldyq.queue.manager", "from http.client import HTTPConnection"),
         ("zoldyq.queue.message", "def late():\n    import prometheus_client"),
-        ("zoldyq.wire", "from zoldyq.server import operations"),
+        ("zoldyq.wire", "from zoldyq.server.api import operations"),
         ("zoldyq.wire", "import falcon"),
         ("zoldyq.config.settings", "from zoldyq.queue import QueueManager"),
         ("zoldyq.config.settings", "import click"),
         ("zoldyq.metrics.prometheus", "from zoldyq.wire import Reply"),
-        ("zoldyq.server.operations", "from zoldyq.config import Settings"),
-        ("zoldyq.server.http", "from zoldyq.server.native import http1"),
-        ("zoldyq.server.app", "import zoldyq.server.native.reactor"),
-        ("zoldyq.server.native.reactor", "from zoldyq.server import app"),
-        ("zoldyq.server.native.reactor", "from zoldyq.server import create_app"),
-        ("zoldyq.server.native.reactor", "from zoldyq.server.websocket import Session"),
-        ("zoldyq.server.native.reactor", "from zoldyq.server.falcon_reply import send"),
-        ("zoldyq.server.native.reactor", "import falcon"),
+        ("zoldyq.server.api.operations", "from zoldyq.config import Settings"),
+        ("zoldyq.server.wsgi.resources", "from zoldyq.server.native import server"),
+        ("zoldyq.server.wsgi.app", "import zoldyq.server.native.loop.reactor"),
+        ("zoldyq.server.native.server", "from zoldyq.server import app"),
+        ("zoldyq.server.native.server", "from zoldyq.server import create_app"),
+        ("zoldyq.server.native.server", "from zoldyq.server.websocket import frames"),
+        ("zoldyq.server.native.connection", "from zoldyq.server.wsgi.delivery import Body"),
+        ("zoldyq.server.native.connection", "import falcon"),
+        ("zoldyq.server.native.loop.reactor", "from zoldyq.server.native.http import states"),
+        ("zoldyq.server.native.loop.reactor", "from zoldyq.wire import Reply"),
+        ("zoldyq.server.native.http.states", "from zoldyq.server.native.loop import poller"),
+        ("zoldyq.server.websocket.sessions", "from zoldyq.server.native.pool import WorkerPool"),
         ("zoldyq.server.run", "from zoldyq.cli.main import main"),
         ("zoldyq.client.queue", "from zoldyq.wire import encode_document"),
         ("zoldyq.client.queue", "from zoldyq.queue import Message"),
         ("zoldyq.client.websocket", "import simple_websocket"),
         (
-            "zoldyq.server.http",
+            "zoldyq.server.wsgi.resources",
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from zoldyq import config",
         ),
     ],
 )
 def test_a_wrong_arrow_is_caught(module: str, source: str) -> None:
-    known = {*FILES, *FALCON_FACE, "zoldyq.server.operations", "zoldyq.config", "zoldyq.wire"}
+    known = set(FILES)
     assert len(wrong_arrows(module, imports_of(source, known))) == 1
 
 
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("zoldyq.queue.manager", "import threading\nfrom zoldyq.errors import QueueFull"),
+        ("zoldyq.queue.manager", "import threading\nfrom zoldyq.contract.errors import QueueFull"),
         ("zoldyq.queue.message", "import msgspec"),
-        ("zoldyq.server.health", "from zoldyq import __version__"),
-        ("zoldyq.server.app", "from zoldyq.config import Settings\nimport falcon"),
-        ("zoldyq.server.run", "from zoldyq.server.native import http1\nimport waitress"),
-        ("zoldyq.server.native.reactor", "from zoldyq.server import operations\nimport socket"),
+        ("zoldyq.server.wsgi.health", "from zoldyq import __version__"),
+        ("zoldyq.server.wsgi.app", "from zoldyq.config import Settings\nimport falcon"),
+        ("zoldyq.server.run", "from zoldyq.server.native import server\nimport signal"),
+        ("zoldyq.server.native.server", "from zoldyq.server.api import operations\nimport socket"),
         ("zoldyq.cli.main", "import click\nfrom zoldyq.config import Settings"),
         ("zoldyq.cli.tail", "from zoldyq.client import Client"),
-        ("zoldyq.client.transport", "import urllib3\nfrom zoldyq.errors import QueueFull"),
+        ("zoldyq.client.transport", "import urllib3\nfrom zoldyq.contract.errors import QueueFull"),
     ],
 )
 def test_a_right_arrow_is_let_through(module: str, source: str) -> None:
-    known = {*FILES, "zoldyq.server.operations", "zoldyq.config"}
+    known = set(FILES)
     assert wrong_arrows(module, imports_of(source, known)) == []
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from zoldyq import __version__
 from zoldyq.cli.main import cli
 from zoldyq.config import SETTINGS, Settings
-from zoldyq.errors import UnsafeServer
+from zoldyq.contract.errors import UnsafeServer
 
 
 @pytest.fixture(autouse=True)

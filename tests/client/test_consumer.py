@@ -13,7 +13,7 @@ from tests.client.websocket_peer import CLOSE, TEXT, Peer, frame
 from tests.helpers import Task, wait_until
 from zoldyq.client import Client, ConnectionFailed
 from zoldyq.client.consumer import Consumer
-from zoldyq.errors import InvalidCount, InvalidQueueName
+from zoldyq.contract.errors import InvalidCount, InvalidQueueName
 
 
 def payloads(consumer: Consumer, count: int | None = None) -> list[object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoldyq.client.payloads import batches, checked
-from zoldyq.errors import InvalidJson
+from zoldyq.contract.errors import InvalidJson
 
 
 @pytest.mark.parametrize(

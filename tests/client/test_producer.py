@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers import Task, run_all, wait_until
 from zoldyq.client import Client, ClientError, ConnectionFailed, MessagesUnsent, Producer
-from zoldyq.errors import InvalidJson, QueueFull
+from zoldyq.contract.errors import InvalidJson, QueueFull
 
 LONG = 60.0
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers import Task, run_all, wait_until
 from zoldyq.client import Client, UnexpectedReply
-from zoldyq.errors import (
+from zoldyq.contract.errors import (
     InvalidCount,
     InvalidJson,
     InvalidQueueName,

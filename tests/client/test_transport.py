@@ -11,7 +11,7 @@ from tests.client.scripted import HANG_UP, ScriptedServer, reply
 from tests.helpers import Task, wait_until
 from zoldyq import __version__
 from zoldyq.client import Client, ConnectionFailed, ConnectionLost, UnexpectedReply
-from zoldyq.errors import MemoryLimit, QueueFull, QueueNotFound, ShuttingDown
+from zoldyq.contract.errors import MemoryLimit, QueueFull, QueueNotFound, ShuttingDown
 
 QUEUED = reply(200, b'{"queue_name":"a","queue_size":1,"enqueued_at":1}')
 STATS = reply(200, b'{"queues":{}}')

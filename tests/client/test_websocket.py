@@ -15,7 +15,7 @@ from zoldyq.client import ConnectionFailed, ConnectionLost, UnexpectedReply
 from zoldyq.client import websocket as websocket_module
 from zoldyq.client.address import Address
 from zoldyq.client.websocket import WebSocket
-from zoldyq.errors import Unauthorized
+from zoldyq.contract.errors import Unauthorized
 
 NORMAL = struct.pack("!H", 1000)
 

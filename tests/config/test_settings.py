@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoldyq.config import SETTINGS, Settings, settings_table
-from zoldyq.errors import InvalidSetting
+from zoldyq.contract.errors import InvalidSetting
 
 ROOT = Path(__file__).parents[2]
 

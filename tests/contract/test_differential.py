@@ -17,8 +17,8 @@ import pytest
 from tests.contract.raw import Response, Wire, request_bytes
 from zoldyq.config import Settings
 from zoldyq.queue import QueueManager
-from zoldyq.server.app import ZoldyQApp, create_app
 from zoldyq.server.run import make_server
+from zoldyq.server.wsgi.app import ZoldyQApp, create_app
 
 SETTINGS = Settings(
     host="127.0.0.1",

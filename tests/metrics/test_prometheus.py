@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from zoldyq import __version__
-from zoldyq.errors import QueueFull
+from zoldyq.contract.errors import QueueFull
 from zoldyq.metrics.durations import OperationDurations
 from zoldyq.metrics.prometheus import ZoldyQCollector, registry_of
 from zoldyq.queue import QueueManager, Waiter

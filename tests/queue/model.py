@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from zoldyq.errors import BatchExceedsCapacity, MemoryLimit, QueueClosed, QueueFull, ZoldyQError
+from zoldyq.contract.errors import (
+    BatchExceedsCapacity,
+    MemoryLimit,
+    QueueClosed,
+    QueueFull,
+    ZoldyQError,
+)
 from zoldyq.queue import MESSAGE_OVERHEAD
 
 Payloads = list[bytes]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.helpers import Task, run_all, wait_until
 from tests.queue.places import ignore, texts
-from zoldyq.errors import (
+from zoldyq.contract.errors import (
     BatchExceedsCapacity,
     InvalidCapacity,
     InvalidQueueName,

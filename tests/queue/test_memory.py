@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers import run_all
-from zoldyq.errors import MemoryLimit
+from zoldyq.contract.errors import MemoryLimit
 from zoldyq.queue import MemoryBudget
 
 

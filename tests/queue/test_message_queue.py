@@ -15,7 +15,7 @@ from tests.queue.places import (
     queue_of,
     texts,
 )
-from zoldyq.errors import BatchExceedsCapacity, QueueClosed, QueueFull
+from zoldyq.contract.errors import BatchExceedsCapacity, QueueClosed, QueueFull
 from zoldyq.queue import (
     MESSAGE_OVERHEAD,
     Message,

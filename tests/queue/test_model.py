@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from tests.queue.model import Consumer, Memory, Payloads, Producer, QueueModel, Refusal, cost
 from tests.queue.places import texts
-from zoldyq.errors import (
+from zoldyq.contract.errors import (
     MaxQueuesReached,
     MemoryLimit,
     QueueExists,

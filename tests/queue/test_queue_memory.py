@@ -9,7 +9,7 @@ from tests.queue.places import (
     collect,
     joined,
 )
-from zoldyq.errors import MemoryLimit
+from zoldyq.contract.errors import MemoryLimit
 from zoldyq.queue import (
     MESSAGE_OVERHEAD,
     MemoryBudget,

@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers import run_all
 from tests.queue.places import ignore
-from zoldyq.errors import QueueClosed, QueueFull
+from zoldyq.contract.errors import QueueClosed, QueueFull
 from zoldyq.queue import Message, MessageQueue, QueueManager, RoomWaiter, Waiter
 
 PRODUCERS = 4

@@ -17,7 +17,7 @@ from tests.queue.places import (
     queue_of,
     texts,
 )
-from zoldyq.errors import BatchExceedsCapacity
+from zoldyq.contract.errors import BatchExceedsCapacity
 from zoldyq.queue import (
     MessageQueue,
     Waiter,

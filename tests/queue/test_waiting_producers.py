@@ -15,7 +15,7 @@ from tests.queue.places import (
     joined_for_room,
     texts,
 )
-from zoldyq.errors import QueueClosed, QueueFull
+from zoldyq.contract.errors import QueueClosed, QueueFull
 from zoldyq.queue import (
     Message,
     MessageQueue,

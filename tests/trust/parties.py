@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from tests.contract.raw import Wire, request_bytes
 from tests.helpers import wait_until
 from tests.trust.ledger import Identity, Ledger, Receiver, payload_of
-from zoldyq.errors import QueueFull
+from zoldyq.contract.errors import QueueFull
 from zoldyq.queue import Bell, QueueManager, Waiter, deadline_after
 
 Address = tuple[str, int]

@@ -23,8 +23,8 @@ from tests.trust.parties import (
 )
 from zoldyq.config import Settings
 from zoldyq.queue import QueueManager
-from zoldyq.server.app import create_app
 from zoldyq.server.run import make_server, shut_down
+from zoldyq.server.wsgi.app import create_app
 
 #: Small, so that producers and consumers wait for each other all the time.
 CAPACITY = 200

@@ -13,7 +13,9 @@ import pytest
 from tests.contract.raw import Wire, request_bytes
 from tests.contract.servers import ServerProcess
 from tests.helpers import Task
-from tests.server.websocket_server import (
+from tests.trust.conftest import Serve
+from tests.trust.process import MIB, needs_proc, usage
+from tests.websocket.server import (
     HANDSHAKE,
     PING,
     PONG,
@@ -22,8 +24,6 @@ from tests.server.websocket_server import (
     RawClient,
     client_frame,
 )
-from tests.trust.conftest import Serve
-from tests.trust.process import MIB, needs_proc, usage
 
 BEGIN, BEGIN_BINARY, MORE = 0x01, 0x02, 0x00
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.raw import Api, Wire, request_bytes
-from tests.server.websocket_server import client_frame
 from tests.trust.audit import settle
 from tests.trust.conftest import Serve
 from tests.trust.parties import frames, handshake
+from tests.websocket.server import client_frame
 
 ENQUEUE, DEQUEUE = "/queues/q/enqueue", "/queues/q/dequeue"
 TAKE = request_bytes("GET", DEQUEUE)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.server.websocket_server import (
+from tests.trust.autobahn.echo import PATH, echoing
+from tests.websocket.server import (
     BINARY,
     CLOSE,
     HANDSHAKE,
@@ -23,7 +24,6 @@ from tests.server.websocket_server import (
     client_frame,
     close_payload,
 )
-from tests.trust.autobahn.echo import PATH, echoing
 
 BEGIN, BEGIN_BINARY, MORE, END = 0x01, 0x02, 0x00, 0x80
 PROTOCOL_ERROR, NOT_UTF8 = 1002, 1007

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoldyq.errors import ZoldyQError
+from zoldyq.contract.errors import ZoldyQError
 
 if TYPE_CHECKING:
     from zoldyq.client import Client

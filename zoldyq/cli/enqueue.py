@@ -12,7 +12,7 @@ import msgspec
 from zoldyq.cli.connection import json_option, queue_argument, with_client
 from zoldyq.cli.output import echo_document, messages
 from zoldyq.cli.progress import Progress
-from zoldyq.errors import InvalidJson
+from zoldyq.contract.errors import InvalidJson
 
 if TYPE_CHECKING:
     from zoldyq.client import Client, Producer, RemoteQueue

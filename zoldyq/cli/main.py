@@ -16,7 +16,7 @@ from zoldyq.cli.serve import serve
 from zoldyq.cli.statistics import queues, stats
 from zoldyq.cli.tail import tail
 from zoldyq.cli.top import top
-from zoldyq.errors import ZoldyQError
+from zoldyq.contract.errors import ZoldyQError
 
 
 class Commands(click.Group):

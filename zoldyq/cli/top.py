@@ -15,7 +15,7 @@ import msgspec
 from zoldyq.cli.connection import json_option, with_client
 from zoldyq.cli.output import echo_document, messages, seconds, table
 from zoldyq.cli.progress import bar
-from zoldyq.errors import ZoldyQError
+from zoldyq.contract.errors import ZoldyQError
 
 if TYPE_CHECKING:
     from zoldyq.client import Client, Health, QueueStats

@@ -24,7 +24,7 @@ from zoldyq.client.documents import Batch, Message
 from zoldyq.client.errors import ConnectionLost, ServerUnreachable, error_of
 from zoldyq.client.transport import Transport
 from zoldyq.client.websocket import WebSocket
-from zoldyq.errors import Overloaded
+from zoldyq.contract.errors import Overloaded
 
 #: Seconds between attempts to connect: the first pause, doubled up to the longest.
 _FIRST_PAUSE = 0.1

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from zoldyq.errors import ZoldyQError
+from zoldyq.contract.errors import ZoldyQError
 
 
 class ClientError(ZoldyQError):

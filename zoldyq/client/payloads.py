@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from zoldyq.errors import InvalidJson
+from zoldyq.contract.errors import InvalidJson
 
 #: Returns the JSON text of a value.
 encode = msgspec.json.Encoder().encode

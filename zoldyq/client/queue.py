@@ -20,7 +20,7 @@ from zoldyq.client.documents import (
 from zoldyq.client.payloads import batch_body, batches, checked, encode, single_body
 from zoldyq.client.producer import Producer
 from zoldyq.client.transport import Request, Transport
-from zoldyq.errors import BatchExceedsCapacity, BodyTooLarge, ZoldyQError
+from zoldyq.contract.errors import BatchExceedsCapacity, BodyTooLarge, ZoldyQError
 
 #: A batch is sent once it has so many messages or bytes.
 BATCH_MESSAGES = 1_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from zoldyq.config.kinds import Kind
-from zoldyq.errors import InvalidSetting
+from zoldyq.contract.errors import InvalidSetting
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from zoldyq.config.kinds import (
 )
 from zoldyq.config.setting import Setting, declared_settings, setting
 from zoldyq.config.sources import environment_warnings, read_sources
-from zoldyq.errors import InvalidSetting
+from zoldyq.contract.errors import InvalidSetting
 
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
 

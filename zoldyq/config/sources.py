@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from zoldyq.config.setting import PREFIX, Setting
-from zoldyq.errors import InvalidSetting
+from zoldyq.contract.errors import InvalidSetting
 
 #: Names the TOML file where no flag does.
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"

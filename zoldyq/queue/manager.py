@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 
-from zoldyq.errors import (
+from zoldyq.contract.errors import (
     InvalidCapacity,
     MaxQueuesReached,
     QueueClosed,

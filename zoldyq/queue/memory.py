@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from zoldyq.errors import MemoryLimit
+from zoldyq.contract.errors import MemoryLimit
 
 
 class MemoryBudget:

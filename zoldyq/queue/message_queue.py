@@ -18,7 +18,13 @@ from contextlib import suppress
 from itertools import islice, repeat
 from time import time_ns
 
-from zoldyq.errors import BatchExceedsCapacity, MemoryLimit, QueueClosed, QueueFull, ZoldyQError
+from zoldyq.contract.errors import (
+    BatchExceedsCapacity,
+    MemoryLimit,
+    QueueClosed,
+    QueueFull,
+    ZoldyQError,
+)
 from zoldyq.queue.memory import MemoryBudget
 from zoldyq.queue.message import (
     MESSAGE_OVERHEAD,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from zoldyq.errors import InvalidQueueName
+from zoldyq.contract.errors import InvalidQueueName
 from zoldyq.queue.message import Delivery, Message, QueueStats, Receipt
 from zoldyq.queue.waiter import RoomWaiter, Waiter
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from zoldyq.errors import ZoldyQError
+from zoldyq.contract.errors import ZoldyQError
 from zoldyq.queue.message import Message, Receipt
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from typing import Protocol
 from zoldyq import __version__
 from zoldyq.config import Settings
 from zoldyq.queue import QueueManager
-from zoldyq.server.app import ZoldyQApp, create_app
 from zoldyq.server.heap import HeapTrimmer
 from zoldyq.server.native.connection import Times
 from zoldyq.server.native.server import NativeLimits, NativeServer
-from zoldyq.server.waitress_server import WaitressServer
+from zoldyq.server.wsgi.app import ZoldyQApp, create_app
+from zoldyq.server.wsgi.waitress_server import WaitressServer
 
 try:
     import resource

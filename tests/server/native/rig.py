@@ -14,12 +14,13 @@ from typing import Any, Self, TypeVar
 from tests.contract.raw import Wire
 from tests.helpers import Task
 from zoldyq.queue import QueueManager
-from zoldyq.server.access import AccessPolicy
+from zoldyq.server.api.access import AccessPolicy
+from zoldyq.server.api.operations import Limits, Operations
 from zoldyq.server.native.connection import Connection, Times
-from zoldyq.server.native.http1 import Head, HeadCache, RequestParser
-from zoldyq.server.native.reactor import Reactor
-from zoldyq.server.native.routing import Router
-from zoldyq.server.operations import Limits, Operations
+from zoldyq.server.native.http.buffer import Head, HeadCache, RequestParser
+from zoldyq.server.native.http.render import Renderer
+from zoldyq.server.native.http.routing import Router
+from zoldyq.server.native.loop.reactor import Reactor
 from zoldyq.wire import Buffer
 
 T = TypeVar("T")
@@ -29,7 +30,8 @@ class ReactorThread:
     """Runs a reactor. Use it in a ``with``."""
 
     def __init__(self) -> None:
-        self.reactor = Reactor("test")
+        self.renderer = Renderer()
+        self.reactor = Reactor("test", self.renderer.tick)
         self._thread = threading.Thread(target=self.reactor.run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -108,7 +110,11 @@ class Rig(ReactorThread):
         if buffer is not None:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
         parser = RequestParser(self._heads, 1 << 14)
-        connection = self.call(lambda: Connection(ours, ("test", 0), self.reactor, self, parser))
+        connection = self.call(
+            lambda: Connection(
+                ours, ("test", 0), self.reactor, self, parser=parser, renderer=self.renderer
+            )
+        )
         return connection, Pipe(theirs)
 
     def enqueue(self, queue: str, *payloads: object) -> None:

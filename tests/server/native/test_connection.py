@@ -13,7 +13,7 @@ from tests.contract.raw import request_bytes
 from tests.helpers import wait_until
 from tests.server.native.rig import Pipe, Rig
 from zoldyq.server.native.connection import Connection, Times
-from zoldyq.server.native.poller import READ
+from zoldyq.server.native.loop.poller import READ
 
 DEQUEUE = request_bytes("GET", "/queues/q/dequeue")
 LONG_POLL = request_bytes("GET", "/queues/q/dequeue?timeout=60")

@@ -21,7 +21,7 @@ from tests.contract.raw import Wire, request_bytes
 from tests.helpers import wait_until
 from tests.server.native.rig import Pipe, Rig
 from zoldyq.server.native.connection import Connection
-from zoldyq.server.native.poller import READ
+from zoldyq.server.native.loop.poller import READ
 
 ENQUEUE = request_bytes("POST", "/queues/q/enqueue", b'{"payload":{"id":1}}')
 DEQUEUE = request_bytes("GET", "/queues/q/dequeue")

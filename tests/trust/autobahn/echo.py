@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from zoldyq.queue import QueueManager
-from zoldyq.server.access import AccessPolicy
+from zoldyq.server.api.access import AccessPolicy
+from zoldyq.server.api.operations import Limits, Operations
 from zoldyq.server.native.server import NativeServer
-from zoldyq.server.operations import Limits, Operations
-from zoldyq.server.websocket_channel import Channel
-from zoldyq.server.websocket_connection import Connection
-from zoldyq.server.websocket_frames import text_frame
-from zoldyq.server.websocket_handshake import check_handshake
+from zoldyq.server.websocket.channel import Channel
+from zoldyq.server.websocket.connection import Connection
+from zoldyq.server.websocket.frames import text_frame
+from zoldyq.server.websocket.handshake import check_handshake
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse

@@ -18,15 +18,15 @@ from typing import Protocol
 import msgspec
 
 from zoldyq import wire
-from zoldyq.errors import InternalError, RequestTimeout, ZoldyQError
-from zoldyq.server.native.http1 import Head, RequestParser
+from zoldyq.contract.errors import InternalError, RequestTimeout, ZoldyQError
+from zoldyq.server.api.operations import Operations, Wait
+from zoldyq.server.native.http.buffer import Head, RequestParser
+from zoldyq.server.native.http.render import CONTINUE, Renderer
+from zoldyq.server.native.http.routing import Kind, Route
+from zoldyq.server.native.http.states import GONE, State, check_move
+from zoldyq.server.native.loop.poller import BROKEN, HANGUP, READ, WRITE
+from zoldyq.server.native.loop.reactor import Reactor
 from zoldyq.server.native.outbox import Burst, Outbox, join_burst
-from zoldyq.server.native.poller import BROKEN, HANGUP, READ, WRITE
-from zoldyq.server.native.reactor import Reactor
-from zoldyq.server.native.response import CONTINUE
-from zoldyq.server.native.routing import Kind, Route
-from zoldyq.server.native.states import GONE, State, check_move
-from zoldyq.server.operations import Operations, Wait
 from zoldyq.wire import Buffer, Reply
 
 _log = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ class Connection:
         "_last",
         "_outbox",
         "_parser",
+        "_renderer",
         "_state",
         "_upgrade",
         "_wait",
@@ -99,13 +100,16 @@ class Connection:
         peer: tuple[str, int],
         reactor: Reactor,
         host: Host,
+        *,
         parser: RequestParser,
+        renderer: Renderer,
     ) -> None:
         self.sock = sock
         self.peer = peer
         self.reactor = reactor
         self._host = host
         self._parser = parser
+        self._renderer = renderer
         self._state = _READING
         self._interest = _RESTING
         self._began = reactor.now  # when the first byte of the pending head or body came
@@ -335,13 +339,13 @@ class Connection:
     def _refuse(self, reply: Reply, burst: Burst) -> None:
         """Answer with a reply that ends the connection: what follows cannot be understood."""
         self._last = True
-        burst.append((self.reactor.renderer.render(reply, close=True), reply))
+        burst.append((self._renderer.render(reply, close=True), reply))
 
     def _render(self, head: Head, reply: Reply) -> bytes:
         if head.keep_alive and head.version == "1.1":
-            return self.reactor.renderer.render(reply)
+            return self._renderer.render(reply)
         self._last = not head.keep_alive
-        return self.reactor.renderer.render(reply, close=self._last, http10=True)
+        return self._renderer.render(reply, close=self._last, http10=True)
 
     # -- waiting -----------------------------------------------------------------------------
 

@@ -12,17 +12,17 @@ from wsgiref.types import WSGIApplication
 
 import msgspec
 
-from zoldyq.errors import TooManyConnections
-from zoldyq.server.access import AccessPolicy
+from zoldyq.contract.errors import TooManyConnections
+from zoldyq.server.api.access import AccessPolicy
+from zoldyq.server.api.operations import Operations
+from zoldyq.server.native.application import call_application, make_environ, render_wsgi
 from zoldyq.server.native.connection import Connection, Times
-from zoldyq.server.native.http1 import Head, HeadCache, RequestParser
-from zoldyq.server.native.listener import Listener
+from zoldyq.server.native.http.buffer import Head, HeadCache, RequestParser
+from zoldyq.server.native.http.render import Renderer
+from zoldyq.server.native.http.routing import Router
+from zoldyq.server.native.loop.listener import Listener
+from zoldyq.server.native.loop.reactor import Reactor
 from zoldyq.server.native.pool import WorkerPool
-from zoldyq.server.native.reactor import Reactor
-from zoldyq.server.native.response import render_wsgi
-from zoldyq.server.native.routing import Router
-from zoldyq.server.native.wsgi import call_application, make_environ
-from zoldyq.server.operations import Operations
 from zoldyq.server.sockets import describe, open_tcp, open_unix
 from zoldyq.wire import Buffer
 
@@ -63,8 +63,10 @@ class NativeServer:
         self._application = application
         self._limits = limits or NativeLimits()
         router = Router(operations, access)
+        self._renderers = [Renderer() for _ in range(self._limits.reactors)]
         self._reactors = [
-            Reactor(f"zoldyq-reactor-{number + 1}") for number in range(self._limits.reactors)
+            Reactor(f"zoldyq-reactor-{number + 1}", renderer.tick)
+            for number, renderer in enumerate(self._renderers)
         ]
         self._heads = [HeadCache(router.prepare) for _ in self._reactors]
         self._turn = itertools.cycle(range(len(self._reactors)))
@@ -152,7 +154,14 @@ class NativeServer:
         self, sock: socket.socket, peer: tuple[str, int], index: int, *, refused: bool
     ) -> None:
         parser = RequestParser(self._heads[index], self._limits.max_header_bytes)
-        connection = Connection(sock, peer, self._reactors[index], self, parser)
+        connection = Connection(
+            sock,
+            peer,
+            self._reactors[index],
+            self,
+            parser=parser,
+            renderer=self._renderers[index],
+        )
         if refused:
             connection.fail(
                 TooManyConnections(

@@ -1,0 +1,1 @@
+"""What ZoldyQ promises, told once. Nothing else of ZoldyQ is imported here."""

@@ -1,0 +1,1 @@
+"""What each request means, whichever server receives it, and who may send it."""

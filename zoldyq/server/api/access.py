@@ -1,0 +1,138 @@
+"""Who is let in: bearer tokens, and which web pages may use the server from a browser.
+
+Browsers send requests on behalf of pages that their user merely looks at, also to servers on the
+user's own machine. They say so in ``Origin`` and ``Sec-Fetch-Site``, which no page can forge, so a
+page of a foreign origin is kept out unless it was allowed by name.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from zoldyq.contract.errors import ForbiddenOrigin, Unauthorized
+from zoldyq.wire import Headers
+
+#: Returns a request header by its lower-case name, None where it is missing.
+HeaderOf = Callable[[str], str | None]
+
+#: The WebSocket subprotocol that the server speaks.
+SUBPROTOCOL = "zoldyq"
+
+# What monitors and load balancers ask for, and what a browser needs before it can ask for a token.
+_OPEN_PATHS = frozenset({"/", "/health", "/ready"})
+_OPEN_FOLDER = "/ui/"
+
+# What browsers say of a request that a page of another origin caused. Without an Origin beside it
+# (an image, a link, a fetch that renounces the answer) it is all there is to tell.
+_OTHER_ORIGINS = frozenset({"cross-site", "same-site"})
+
+_BEARER_SUBPROTOCOL = "bearer."
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+class AccessPolicy:
+    """Lets requests in or refuses them. Without ``tokens`` none is asked for.
+
+    ``origins`` are those whose pages may use the server beside its own, as browsers write them:
+    lower case, without a default port.
+    """
+
+    def __init__(self, tokens: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
+        self._tokens = [token.encode() for token in tokens]
+        self._granted = {origin: _granted_to(origin) for origin in origins}
+
+    def admit(
+        self, path: str, header: HeaderOf, *, websocket: bool = False, preflight: bool = False
+    ) -> None:
+        """Let a request in, or say why not. ``path`` is percent-decoded.
+
+        A WebSocket handshake may carry its token as a subprotocol. A preflight needs no token,
+        for the browser asks on its own account whether it may send one.
+
+        Raises:
+            ForbiddenOrigin: a web page sent it whose origin is not allowed.
+            Unauthorized: tokens are asked for, and it carries none of them.
+        """
+        self._check_origin(path, header)
+        if not self._tokens or preflight or path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER):
+            return
+        # Every candidate and every token is looked at: the time taken tells nothing about them.
+        known = [self._is_known(given) for given in _given_tokens(header, websocket)]
+        if not any(known):
+            raise Unauthorized("this server asks for a token: send Authorization: Bearer <token>")
+
+    def cors_headers(self, origin: str | None, *, preflight: bool = False) -> Headers:
+        """Return what lets the page of an allowed origin read the reply; nothing for others."""
+        granted = self._granted.get(origin) if origin is not None else None
+        if granted is None:
+            return ()
+        return (*granted, *(_PREFLIGHT_HEADERS if preflight else _READABLE_HEADERS))
+
+    def subprotocol(self, header: HeaderOf) -> str | None:
+        """Return the subprotocol to select in a WebSocket handshake, None where none fits."""
+        return SUBPROTOCOL if SUBPROTOCOL in _offered_subprotocols(header) else None
+
+    def _check_origin(self, path: str, header: HeaderOf) -> None:
+        origin = header("origin")
+        if origin in self._granted:
+            return  # browsers mark its requests as cross-site, too
+        foreign = origin is not None and not _is_own(origin, header("host"))
+        # Any page may link to the dashboard, which does nothing by being opened.
+        harmless = path == "/" or path.startswith(_OPEN_FOLDER)
+        if foreign or (header("sec-fetch-site") in _OTHER_ORIGINS and not harmless):
+            raise ForbiddenOrigin(
+                "web pages of other origins may not use this server: "
+                "name the origin in cors_origins to allow it"
+            )
+
+    def _is_known(self, given: bytes) -> bool:
+        matches = [hmac.compare_digest(given, token) for token in self._tokens]
+        return any(matches)
+
+
+_PREFLIGHT_HEADERS: Headers = (
+    ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE"),
+    ("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept"),
+    ("Access-Control-Max-Age", "600"),
+)
+_READABLE_HEADERS: Headers = (("Access-Control-Expose-Headers", "Retry-After"),)
+
+
+def _granted_to(origin: str) -> Headers:
+    return (("Access-Control-Allow-Origin", origin), ("Vary", "Origin"))
+
+
+def _is_own(origin: str, host: str | None) -> bool:
+    """Tell whether a page of this origin came from the host that the request was sent to.
+
+    The scheme is left out, because a proxy in front may speak TLS where this server does not.
+    """
+    scheme, _, authority = origin.lower().partition("://")
+    port = _DEFAULT_PORTS.get(scheme)
+    if port is None or host is None:
+        return False
+    return authority.removesuffix(port) == host.lower().removesuffix(port)
+
+
+def _given_tokens(header: HeaderOf, websocket: bool) -> Iterator[bytes]:
+    """Yield every token that a request carries."""
+    scheme, _, token = (header("authorization") or "").partition(" ")
+    if scheme.lower() == "bearer":
+        yield token.strip().encode()
+    if not websocket:
+        return
+    for offered in _offered_subprotocols(header):
+        if offered.startswith(_BEARER_SUBPROTOCOL):
+            encoded = offered.removeprefix(_BEARER_SUBPROTOCOL)
+            try:
+                yield urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+            except (binascii.Error, ValueError):
+                continue  # what cannot be decoded is no token
+
+
+def _offered_subprotocols(header: HeaderOf) -> Sequence[str]:
+    offered = header("sec-websocket-protocol") or ""
+    return [name.strip() for name in offered.split(",")]

@@ -1,0 +1,1 @@
+"""The event loop. It knows sockets and deadlines, and nothing of HTTP."""

@@ -1,0 +1,1 @@
+"""WebSocket sessions, on the socket of whichever server accepted it."""

@@ -1,0 +1,223 @@
+"""WebSocket sessions that dequeue: messages are pushed as they become available.
+
+Two threads belong to such a session. The *streamer* (the one that calls :meth:`run`) stands in
+the queue's line, takes messages and writes them. The *reader* runs the connection: it answers
+pings and close frames, takes grants of credit, and tells the streamer when the consumer has gone.
+
+Messages leave the queue in bursts. What the kernel did not take whole goes back to the head; what
+it did take counts as delivered, whether or not the consumer ever reads it. A consumer that wants
+to bound that asks for credit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from time import sleep
+
+import msgspec
+
+from zoldyq import wire
+from zoldyq.contract.errors import InvalidJson, UnknownField, ZoldyQError
+from zoldyq.queue import Bell, Message, Waiter, check_queue_name
+from zoldyq.server.api.operations import Operations
+from zoldyq.server.websocket.channel import Channel
+from zoldyq.server.websocket.connection import LINGER_SECONDS, YIELD_SECONDS, Connection
+from zoldyq.server.websocket.frames import (
+    GOING_AWAY,
+    POLICY_VIOLATION,
+    text_frame,
+    whole_frames,
+)
+
+#: Messages taken at once, one a frame and several a frame: about 0.3 ms of work for either, as
+#: longer bursts keep other threads from the interpreter.
+BURST_SINGLE = 256
+BURST_BATCHED = 1024
+
+#: Bytes of payload taken at once. It bounds a frame of several messages, too, since clients
+#: refuse frames of more than 1 MiB unless they are told otherwise.
+BURST_BYTES = 256 << 10
+
+#: Frames that a consumer may send in vain between two grants before it is shown the door.
+MAX_BAD_FRAMES = 100
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """What a consumer asked for.
+
+    ``count`` messages a frame at the most, None for frames of a single message; ``credit``
+    messages until it grants more, None for no limit.
+    """
+
+    name: str
+    count: int | None
+    credit: int | None
+    max_grant: int
+
+
+def parse_stream(name: str, query: str, maximum: int) -> Stream:
+    """Read what a consumer asks for; ``maximum`` bounds count, credit and each grant.
+
+    Raises:
+        InvalidQueueName: the name breaks the rule for names.
+        InvalidCount: ``count`` or ``credit`` is no whole number from 1 to ``maximum``.
+    """
+    check_queue_name(name)
+    parameters = wire.parse_query(query)
+    count = wire.parse_count(parameters.get("count"), maximum)
+    credit = wire.parse_count(parameters.get("credit"), maximum, "credit")
+    return Stream(name, count, credit, maximum)
+
+
+class DequeueSession:
+    """A consumer's session."""
+
+    def __init__(self, operations: Operations, stream: Stream, channel: Channel) -> None:
+        self._queues = operations.queues
+        self._stream = stream
+        self._channel = channel
+        channel.on_closing = self._stop_waiting
+        self._per_frame = min(stream.count or 1, BURST_BATCHED)
+        burst = BURST_SINGLE if stream.count is None else BURST_BATCHED
+        self._burst = burst - burst % self._per_frame
+        # Rung when messages were handed over, credit was granted or the session is to end.
+        self._bell = Bell()
+        self._handed_over = False  # set before the bell is rung, cleared before joining a line
+        self._waiter: Waiter | None = None  # the streamer's place in line; only it sets this
+        # Guards the credit, which the reader adds to and the streamer takes from.
+        self._credit_lock = threading.Lock()
+        self._credit = stream.credit
+        self._bad_frames = 0  # the reader's alone
+
+    def run(self, connection: Connection) -> None:
+        """Push messages until the consumer leaves or the session is closed."""
+        reader = threading.Thread(
+            target=self._read, args=(connection,), name="zoldyq-websocket-reader", daemon=True
+        )
+        reader.start()
+        try:
+            self._push()
+        finally:
+            self._channel.start_close(GOING_AWAY, "the stream has ended")
+            reader.join(LINGER_SECONDS)
+            self._channel.abort()
+            reader.join()
+
+    def close(self, code: int, reason: str) -> None:
+        """Have the session end with a close frame, from any thread."""
+        self._channel.start_close(code, reason)
+
+    # -- the streamer ------------------------------------------------------------------------
+
+    def _push(self) -> None:
+        while not self._channel.closing:
+            room = self._room()
+            if not room:
+                self._bell.sleep(None)
+                continue
+            backlog = self._queues.poll(self._stream.name, room, BURST_BYTES, waits=True)
+            messages = backlog.messages or self._wait(min(room, self._per_frame))
+            if messages:
+                self._deliver(messages)
+            elif self._queues.draining:
+                return
+            if backlog.queue_size:
+                sleep(YIELD_SECONDS)
+
+    def _room(self) -> int:
+        """Return how many messages may be sent now; 0 until the consumer grants more."""
+        with self._credit_lock:
+            return self._burst if self._credit is None else min(self._credit, self._burst)
+
+    def _wait(self, count: int) -> Sequence[Message]:
+        """Stand in the queue's line until served, or until there is nothing to wait for."""
+        self._handed_over = False
+        self._waiter = waiter = Waiter(self._hand_over, count)
+        if not self._queues.join(self._stream.name, waiter):
+            # A grant rings as well, and must not cost the place in line.
+            while not (self._handed_over or self._channel.closing):
+                self._bell.sleep(None)
+        self._waiter = None
+        return self._queues.leave(waiter).messages
+
+    def _stop_waiting(self) -> None:
+        """Leave the line before the consumer is told that the session has ended.
+
+        So nothing is taken for it afterwards, not even for the moment until the streamer wakes.
+        """
+        waiter = self._waiter
+        if waiter is not None:
+            self._queues.put_back(self._stream.name, self._queues.leave(waiter).messages)
+        self._bell.ring()
+
+    def _hand_over(self) -> None:
+        self._handed_over = True
+        self._bell.ring()
+
+    def _deliver(self, messages: Sequence[Message]) -> None:
+        """Write messages; those that the kernel did not take whole go back to the head."""
+        delivered = 0
+        try:
+            delivered = self._write(messages)
+        finally:
+            self._queues.put_back(self._stream.name, messages[delivered:])
+        if self._credit is not None:
+            with self._credit_lock:
+                self._credit -= delivered
+
+    def _write(self, messages: Sequence[Message]) -> int:
+        """Write messages and return how many of them were taken whole."""
+        # A consumer that hung up a moment ago may not have been noticed by the reader yet.
+        if self._channel.hung_up():
+            self._channel.abort()
+            return 0
+        frames = [text_frame(text) for text in self._texts(messages)]
+        burst = b"".join(frames)
+        taken = self._channel.write(burst)
+        if taken == len(burst):
+            return len(messages)
+        return whole_frames(frames, taken) * self._per_frame
+
+    def _texts(self, messages: Sequence[Message]) -> Sequence[bytes]:
+        if self._stream.count is None:
+            return wire.streamed_one_by_one(self._stream.name, messages)
+        size = self._per_frame
+        parts = [messages[at : at + size] for at in range(0, len(messages), size)]
+        return [wire.streamed(self._stream.name, part) for part in parts]
+
+    # -- the reader --------------------------------------------------------------------------
+
+    def _read(self, connection: Connection) -> None:
+        try:
+            connection.run()
+        finally:
+            self._channel.abort()  # which wakes the streamer
+
+    def on_texts(self, texts: list[bytes]) -> None:
+        """Take grants of credit; anything else is answered with what is wrong with it."""
+        for text in texts:
+            try:
+                self._add_credit(wire.parse_credit(text, self._stream.max_grant))
+            except ZoldyQError as error:
+                self._refuse(error)
+
+    def on_binary(self, data: bytes) -> None:
+        """Refuse the message: grants come in text frames."""
+        self._refuse(InvalidJson("send JSON in text frames, not in binary ones", offset=0))
+
+    def _add_credit(self, credit: int) -> None:
+        if self._credit is None:
+            raise UnknownField(
+                "this stream has no limit: open it with ?credit=n to grant messages", field="credit"
+            )
+        with self._credit_lock:
+            self._credit += credit
+        self._bad_frames = 0
+        self._bell.ring()
+
+    def _refuse(self, error: ZoldyQError) -> None:
+        self._bad_frames += 1
+        if self._bad_frames > MAX_BAD_FRAMES:
+            self.close(POLICY_VIOLATION, "too many frames that are no grant of credit")
+        self._channel.write(text_frame(wire.encode_document(wire.error_document(error))))

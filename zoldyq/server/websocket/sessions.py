@@ -1,0 +1,192 @@
+"""All WebSocket sessions of a server: who gets one, how many there are, and how they end."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from zoldyq import wire
+from zoldyq.contract.errors import (
+    NotFound,
+    ShuttingDown,
+    TooManyWebSockets,
+    WebSocketUnavailable,
+    ZoldyQError,
+)
+from zoldyq.server.api.access import AccessPolicy
+from zoldyq.server.api.operations import Operations
+from zoldyq.server.websocket.channel import Channel
+from zoldyq.server.websocket.connection import LINGER_SECONDS, Connection
+from zoldyq.server.websocket.dequeue import DequeueSession, parse_stream
+from zoldyq.server.websocket.enqueue import EnqueueSession
+from zoldyq.server.websocket.frames import GOING_AWAY
+from zoldyq.server.websocket.handshake import check_handshake, header_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+
+# Where servers put the connection's socket: ZoldyQ's own, and gunicorn's.
+_SOCKET_KEYS = ("werkzeug.socket", "gunicorn.socket")
+
+_Session = EnqueueSession | DequeueSession
+
+
+class WebSocketSessions:
+    """Serves WebSocket upgrades, each on the thread that brings it.
+
+    At most ``max_sessions`` are open at once. A message of more than ``max_message_bytes`` ends
+    its session. ``ping_seconds`` lie between two pings; a peer that takes no data for
+    ``send_seconds`` is given up.
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        access: AccessPolicy,
+        *,
+        max_sessions: int,
+        max_message_bytes: int,
+        ping_seconds: float,
+        send_seconds: float,
+    ) -> None:
+        self._operations = operations
+        self._access = access
+        self._max_sessions = max_sessions
+        self._max_message_bytes = max_message_bytes
+        self._ping_seconds = ping_seconds
+        self._send_seconds = send_seconds
+        # Guards both fields below, and is notified when the last session has ended. Never held
+        # across I/O.
+        self._changed = threading.Condition()
+        self._sessions: dict[_Session, Channel] = {}
+        self._closed = False
+
+    @property
+    def open(self) -> int:
+        """Sessions that are open now."""
+        with self._changed:
+            return len(self._sessions)
+
+    def serve(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one upgrade on ``/queues/{name}/enqueue`` or ``/dequeue`` until it has ended.
+
+        What is refused before the handshake is answered over plain HTTP. The socket is left to
+        the server that accepted it; bytes that were read too early come in ``zoldyq.unread``.
+
+        Raises:
+            StopIteration: under gunicorn, after a session: it then writes no response.
+        """
+        try:
+            session, channel = self._admit(environ)
+        except ZoldyQError as error:
+            return _refuse(error, start_response)
+        try:
+            session.run(self._connect(environ, session, channel))
+        finally:
+            self._remove(session)
+        if "gunicorn.socket" in environ:
+            raise StopIteration
+        return []
+
+    def close_all(self, deadline_seconds: float) -> None:
+        """Refuse new sessions and end all others, those that do not go by force.
+
+        Each gets a close frame with code 1001, and ``deadline_seconds`` to answer it.
+        """
+        with self._changed:
+            self._closed = True
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.close(GOING_AWAY, "the server is stopping")
+        with self._changed:
+            if self._changed.wait_for(self._is_empty, deadline_seconds):
+                return
+            channels = list(self._sessions.values())
+        for channel in channels:
+            channel.abort()
+        with self._changed:
+            self._changed.wait_for(self._is_empty, LINGER_SECONDS)
+
+    # -- helpers -----------------------------------------------------------------------------
+
+    def _admit(self, environ: Mapping[str, Any]) -> tuple[_Session, Channel]:
+        """Return a session that is accounted for, or say why there is none."""
+        path = environ["PATH_INFO"]
+        self._access.admit(path, header_of(environ), websocket=True)
+        target = wire.split_queue_path(path)
+        if target is None:
+            raise NotFound("WebSockets are at /queues/{name}/enqueue and /queues/{name}/dequeue")
+        sock = _socket_of(environ)
+        check_handshake(environ)
+        return self._begin(*target, environ.get("QUERY_STRING", ""), sock)
+
+    def _begin(
+        self, name: str, verb: str, query: str, sock: socket.socket
+    ) -> tuple[_Session, Channel]:
+        operations = self._operations
+        channel = Channel(sock, self._send_seconds)
+        session: _Session
+        if verb == "enqueue":
+            session = EnqueueSession(operations, name, channel)
+        else:
+            stream = parse_stream(name, query, operations.limits.max_count)
+            session = DequeueSession(operations, stream, channel)
+        self._add(session, channel)
+        return session, channel
+
+    def _add(self, session: _Session, channel: Channel) -> None:
+        with self._changed:
+            if self._closed or self._operations.queues.draining:
+                raise ShuttingDown("the server is stopping: connect to its successor")
+            if len(self._sessions) >= self._max_sessions:
+                raise TooManyWebSockets(
+                    f"{self._max_sessions} WebSocket sessions are open: "
+                    "try again later, or raise max_websockets",
+                    max_websockets=self._max_sessions,
+                )
+            self._sessions[session] = channel
+
+    def _remove(self, session: _Session) -> None:
+        with self._changed:
+            del self._sessions[session]
+            if not self._sessions:
+                self._changed.notify_all()
+
+    def _is_empty(self) -> bool:
+        return not self._sessions
+
+    def _connect(
+        self, environ: Mapping[str, Any], session: _Session, channel: Channel
+    ) -> Connection:
+        """Accept the handshake."""
+        channel.take_over()
+        return Connection(
+            environ,
+            channel,
+            session,
+            subprotocol=self._access.subprotocol(header_of(environ)),
+            max_message_bytes=self._max_message_bytes,
+            ping_seconds=self._ping_seconds,
+        )
+
+
+def _socket_of(environ: Mapping[str, Any]) -> socket.socket:
+    for key in _SOCKET_KEYS:
+        sock: socket.socket | None = environ.get(key)
+        if sock is not None:
+            return sock
+    raise WebSocketUnavailable(
+        "this WSGI server gives the application no socket: "
+        "run zoldyq with its own server, or gunicorn with --worker-class gthread"
+    )
+
+
+def _refuse(error: ZoldyQError, start_response: StartResponse) -> Iterable[bytes]:
+    reply = wire.error_reply(error)
+    length = ("Content-Length", str(len(reply.body)))
+    headers = [("Content-Type", reply.content_type), length, *reply.headers]
+    start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
+    return [reply.body]

@@ -1,0 +1,1 @@
+"""The WSGI application, for waitress, gunicorn and the native server's workers."""

@@ -1,0 +1,72 @@
+"""What never changes while the server runs: the files of the dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+
+from falcon import Request, Response
+
+from zoldyq.server.wsgi.falcon_reply import send
+from zoldyq.wire import Reply
+
+#: The dashboard's files. Nothing else is ever read from the package.
+_PAGE = "index.html"
+_NAMES = (
+    "style.css",
+    "icon.svg",
+    "actions.js",
+    "api.js",
+    "app.js",
+    "chart.js",
+    "dialogs.js",
+    "format.js",
+    "history.js",
+    "json.js",
+    "polling.js",
+    "row.js",
+    "table.js",
+    "totals.js",
+)
+_TYPES: Mapping[str, str] = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+_CONTENT_SECURITY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    # No text ever becomes markup or script, whatever a payload or a queue's name holds.
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+_UI_HEADERS = (
+    # Browsers ask again at each visit, so that after an upgrade the files fit together.
+    ("Cache-Control", "no-cache"),
+    ("Content-Security-Policy", _CONTENT_SECURITY),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+class FixedPage:
+    """A path with one reply for ever."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+
+    def on_get(self, req: Request, resp: Response) -> None:
+        """Send the page."""
+        send(resp, self._reply)
+
+    on_head = on_get
+
+
+def dashboard() -> dict[str, Reply]:
+    """Read the dashboard's files and return them by their paths."""
+    return {"/": _page_of(_PAGE), **{f"/ui/{name}": _page_of(name) for name in _NAMES}}
+
+
+def _page_of(name: str) -> Reply:
+    content = (files("zoldyq") / "ui" / name).read_bytes()
+    return Reply(200, content, _TYPES[name.rpartition(".")[2]], _UI_HEADERS)

@@ -1,0 +1,101 @@
+"""Requests that wait, where each holds a thread: under waitress, gunicorn and other WSGI servers.
+
+A server that has lent out all of its threads answers nobody, not even the producer that those
+threads wait for. So only some may wait at once, and one whose client has gone stops waiting.
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from zoldyq.contract.errors import QueueFull, TooManyWaiting
+from zoldyq.queue import Bell
+from zoldyq.server.api.operations import Wait
+from zoldyq.wire import NOTHING_CAME, Reply
+
+#: How often a waiting request looks whether its client is still there, in seconds.
+LOOK_SECONDS = 0.5
+
+
+class ThreadWaits:
+    """Lets at most ``max_waiting`` requests wait at once."""
+
+    def __init__(self, max_waiting: int) -> None:
+        self._slots = threading.BoundedSemaphore(max_waiting)
+        self._max_waiting = max_waiting
+
+    def settle(self, outcome: Reply | Wait, bell: Bell, environ: Mapping[str, Any]) -> Reply:
+        """Turn what an operation returned into a reply, waiting on this thread if need be.
+
+        ``bell`` is what the operation was told to ring. What a client that has gone was given in
+        the meantime goes back, and the reply is one that nobody reads.
+
+        Raises:
+            TooManyWaiting: it would have to wait, and as many do as may.
+            QueueFull, MemoryLimit, MaxQueuesReached, ShuttingDown: as :meth:`EnqueueWait.finish`.
+        """
+        if isinstance(outcome, Reply):
+            return outcome
+        if not self._slots.acquire(blocking=False):
+            return self._finish_at_once(outcome)
+        try:
+            return _sit_out(outcome, bell, hang_up_check(environ))
+        finally:
+            self._slots.release()
+
+    def _finish_at_once(self, wait: Wait) -> Reply:
+        """Quit the line. What was won on the way in counts: the messages have moved already."""
+        try:
+            reply = wait.finish()
+        except QueueFull:
+            reply = NOTHING_CAME
+        if reply is NOTHING_CAME:
+            raise TooManyWaiting(
+                f"{self._max_waiting} requests wait already, each on a thread of this server: "
+                "ask without a timeout, or raise max_waiting and the number of threads",
+                max_waiting=self._max_waiting,
+            )
+        return reply
+
+
+def _sit_out(wait: Wait, bell: Bell, has_gone: Callable[[], bool]) -> Reply:
+    deadline = time.monotonic() + wait.timeout
+    rung = False
+    while not rung and (now := time.monotonic()) < deadline:
+        rung = bell.sleep(min(deadline, now + LOOK_SECONDS))
+        # Also once the bell has rung: the client may have gone since the last look, and what it
+        # won must not be written to nobody.
+        if has_gone():
+            wait.abandon()
+            return NOTHING_CAME
+    return wait.finish(expired=not rung)
+
+
+def hang_up_check(environ: Mapping[str, Any]) -> Callable[[], bool]:
+    """Return what tells whether the client of a request has gone.
+
+    waitress knows it if it looks ahead (``channel_request_lookahead``); gunicorn gives the
+    socket. Under a server that offers neither, a client counts as present until a write fails.
+    """
+    check: Callable[[], bool] | None = environ.get("waitress.client_disconnected")
+    if check is not None:
+        return check
+    sock = environ.get("gunicorn.socket")
+    if sock is not None and hasattr(select, "POLLRDHUP"):
+        return partial(_has_hung_up, sock.fileno())
+    return _never
+
+
+def _has_hung_up(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLRDHUP)  # errors and a full hang-up are always reported
+    return bool(poll.poll(0))
+
+
+def _never() -> bool:
+    return False
