@@ -16,6 +16,7 @@ from zoldyq import __version__, wire
 from zoldyq.contract.errors import BodyTooLarge, QueueClosed, QueueFull, ZoldyQError
 from zoldyq.metrics.durations import OperationDurations
 from zoldyq.queue import Queues, RoomWaiter, Waiter, check_queue_name, now_us
+from zoldyq.server.api.refusals import Refusals
 from zoldyq.wire import Buffer, Reply
 
 
@@ -129,6 +130,7 @@ class Operations:
         self.queues = queues
         self.limits = limits or Limits()
         self.durations = durations or OperationDurations()
+        self.refusals = Refusals()
         self._started = time.monotonic()
 
     # -- enqueue -----------------------------------------------------------------------------
@@ -258,6 +260,10 @@ class Operations:
         check_queue_name(name)
         return wire.document_reply({"queue_name": name, "purged": self.queues.purge(name)})
 
+    def live(self) -> Reply:
+        """Tell that the process lives, and nothing else: for probes, which ask often."""
+        return _ALIVE
+
     def health(self) -> Reply:
         """Tell that the process lives, and how its queues are."""
         return wire.document_reply(
@@ -284,3 +290,6 @@ class Operations:
         now = now_us()
         queues = {stats.name: wire.stats_document(stats, now) for stats in self.queues.all_stats()}
         return {"total_queues": len(queues), "queues": queues}
+
+
+_ALIVE = wire.document_reply({"alive": True})
