@@ -165,7 +165,7 @@ def test_a_module_imports_only_what_lies_below_it(module: str) -> None:
         ("zoldyq.server.native.server", "from zoldyq.server import app"),
         ("zoldyq.server.native.server", "from zoldyq.server import create_app"),
         ("zoldyq.server.native.server", "from zoldyq.server.websocket import frames"),
-        ("zoldyq.server.native.connection", "from zoldyq.server.wsgi.delivery import Body"),
+        ("zoldyq.server.native.connection", "from zoldyq.server.wsgi.exchange import Handover"),
         ("zoldyq.server.native.connection", "import falcon"),
         ("zoldyq.server.native.loop.reactor", "from zoldyq.server.native.http import states"),
         ("zoldyq.server.native.loop.reactor", "from zoldyq.wire import Reply"),
@@ -191,7 +191,7 @@ def test_a_wrong_arrow_is_caught(module: str, source: str) -> None:
     [
         ("zoldyq.queue.manager", "import threading\nfrom zoldyq.contract.errors import QueueFull"),
         ("zoldyq.queue.message", "import msgspec"),
-        ("zoldyq.server.wsgi.health", "from zoldyq import __version__"),
+        ("zoldyq.server.wsgi.resources", "from zoldyq import __version__"),
         ("zoldyq.server.wsgi.app", "from zoldyq.config import Settings\nimport falcon"),
         ("zoldyq.server.run", "from zoldyq.server.native import server\nimport signal"),
         ("zoldyq.server.native.server", "from zoldyq.server.api import operations\nimport socket"),

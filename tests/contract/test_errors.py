@@ -22,7 +22,7 @@ INVALID_NAMES = [
 ]
 ALLOWED = {
     "/queues/a/enqueue": "OPTIONS, POST",
-    "/queues/a/dequeue": "GET, OPTIONS",
+    "/queues/a/dequeue": "GET, OPTIONS, POST",
     "/queues/a/peek": "GET, HEAD, OPTIONS",
     "/queues/a/purge": "OPTIONS, POST",
     "/queues/a": "DELETE, GET, HEAD, OPTIONS, PUT",

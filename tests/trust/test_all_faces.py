@@ -38,9 +38,8 @@ def embedded() -> Iterator[tuple[QueueManager, Address]]:
     """A server in this process, as a program that embeds the queues would run it."""
     settings = Settings(host="127.0.0.1", port=0, default_queue_capacity=CAPACITY)
     manager = QueueManager(CAPACITY)
-    app = create_app(settings, manager)
+    app = create_app(settings, manager, connections=lambda: server.connections)
     server = make_server(settings, app)
-    app.count_connections(lambda: server.connections)
     (url,) = server.listen(settings.host, settings.port)
     server.start()
     try:

@@ -394,21 +394,3 @@ class TestParameters:
     )
     def test_an_accept_header(self, header: str | None, expected: bool) -> None:
         assert wire.accepts_ndjson(header) is expected
-
-    @pytest.mark.parametrize(
-        ("path", "expected"),
-        [
-            ("/queues/emails/enqueue", ("emails", "enqueue")),
-            ("/queues/a b/dequeue", ("a b", "dequeue")),
-            ("/queues//dequeue", ("", "dequeue")),
-            ("/queues/emails/peek", None),
-            ("/queues/emails/enqueue/", None),
-            ("/queues/a/b/enqueue", None),
-            ("queues/emails/enqueue", None),
-            ("/Queues/emails/enqueue", None),
-            ("/queues/emails", None),
-            ("", None),
-        ],
-    )
-    def test_a_path(self, path: str, expected: tuple[str, str] | None) -> None:
-        assert wire.split_queue_path(path) == expected

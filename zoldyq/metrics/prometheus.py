@@ -67,17 +67,21 @@ _COUNTERS: Sequence[tuple[str, str, _ReadStats]] = (
 class ZoldyQCollector(Collector):
     """Reads queues and durations whenever it is scraped.
 
-    ``websockets`` tells how many sessions are open, and :attr:`connections` how many connections,
-    once the server that counts them has set it.
+    ``websockets`` tells how many sessions are open, and ``connections`` how many connections, where
+    the server counts them.
     """
 
     def __init__(
-        self, queues: Queues, durations: OperationDurations, websockets: Callable[[], int]
+        self,
+        queues: Queues,
+        durations: OperationDurations,
+        websockets: Callable[[], int],
+        connections: Callable[[], int] | None = None,
     ) -> None:
         self._queues = queues
         self._durations = durations
         self._websockets = websockets
-        self.connections: Callable[[], int] | None = None
+        self.connections = connections
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric with its present value."""

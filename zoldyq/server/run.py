@@ -66,9 +66,8 @@ def serve(settings: Settings) -> int:
     """
     set_up_logging(settings.log_level)
     manager = QueueManager(settings.default_queue_capacity, settings.max_queues, settings.max_bytes)
-    app = create_app(settings, manager)
+    app = create_app(settings, manager, connections=lambda: server.connections)
     server = make_server(settings, app)
-    app.count_connections(lambda: server.connections)
     try:
         addresses = server.listen(settings.host, settings.port, settings.unix_socket)
     except OSError as error:

@@ -268,17 +268,6 @@ def accepts_ndjson(accept: str | None) -> bool:
     return accept is not None and any(map(is_ndjson, accept.split(",")))
 
 
-def split_queue_path(path: str) -> tuple[str, str] | None:
-    """Return name and verb of ``/queues/{name}/enqueue`` or ``/dequeue``, else None.
-
-    ``path`` is already percent-decoded. The name may still be invalid.
-    """
-    parts = path.split("/")
-    if len(parts) == 4 and parts[1] == "queues" and parts[3] in ("enqueue", "dequeue"):
-        return parts[2], parts[3]
-    return None
-
-
 # -- replies -----------------------------------------------------------------------------------
 
 

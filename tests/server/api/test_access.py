@@ -6,21 +6,31 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from zoldyq.contract.errors import ForbiddenOrigin, Unauthorized
+from zoldyq.contract.errors import ForbiddenOrigin, NotFound, Unauthorized
 from zoldyq.server.api.access import AccessPolicy
+from zoldyq.server.api.router import ROUTER, Target
 
 QUEUE = "/queues/a/dequeue"
+DEQUEUE_OVER_WEBSOCKET = ROUTER.find("GET", QUEUE, websocket=True)
 APP = "https://app.example"
+
+
+def target(path: str) -> Target | None:
+    """What GET means on a path; None for nothing."""
+    try:
+        return ROUTER.find("GET", path)
+    except NotFound:
+        return None
 
 
 def admit(policy: AccessPolicy, path: str = QUEUE, **headers: str) -> None:
     """Ask for a path with some headers, given as ``sec_fetch_site`` for Sec-Fetch-Site."""
-    policy.admit(path, {name.replace("_", "-"): text for name, text in headers.items()}.get)
+    policy.admit(target(path), {name.replace("_", "-"): text for name, text in headers.items()}.get)
 
 
 def handshake(policy: AccessPolicy, offered: str) -> None:
     """Ask for a WebSocket."""
-    policy.admit(QUEUE, {"sec-websocket-protocol": offered}.get, websocket=True)
+    policy.admit(DEQUEUE_OVER_WEBSOCKET, {"sec-websocket-protocol": offered}.get)
 
 
 def as_subprotocol(token: bytes) -> str:
@@ -47,16 +57,23 @@ class TestTokens:
         with pytest.raises(Unauthorized):
             admit(AccessPolicy(["first"]), authorization="Bearer f\u00efrst")
 
-    @pytest.mark.parametrize("path", ["/", "/health", "/ready", "/ui/style.css"])
+    @pytest.mark.parametrize(
+        "path", ["/", "/health", "/ready", "/live", "/openapi.json", "/ui/style.css", "//health"]
+    )
     def test_monitors_and_the_dashboard_need_none(self, path: str) -> None:
         admit(AccessPolicy(["first"]), path)
 
-    @pytest.mark.parametrize(
-        "path", ["/metrics", "/queues", "/openapi.json", "/ui", "/health/", "//health"]
-    )
+    @pytest.mark.parametrize("path", ["/metrics", "/queues", "/ui", "/health/", "/nothing"])
     def test_other_paths_do(self, path: str) -> None:
         with pytest.raises(Unauthorized):
             admit(AccessPolicy(["first"]), path)
+
+    def test_a_wrong_token_reads_differently_from_none(self) -> None:
+        policy = AccessPolicy(["first"])
+        with pytest.raises(Unauthorized, match="asks for a token"):
+            admit(policy)
+        with pytest.raises(Unauthorized, match="does not know the token"):
+            admit(policy, authorization="Bearer wrong")
 
     @pytest.mark.parametrize("token", [b"first", b"a?~>b", b"ab", b"abc"])
     def test_a_websocket_may_offer_it_as_a_subprotocol(self, token: bytes) -> None:
@@ -139,9 +156,10 @@ class TestOrigins:
 
     def test_a_preflight_needs_an_allowed_origin_and_no_token(self) -> None:
         policy = AccessPolicy(["first"], [APP])
-        policy.admit(QUEUE, {"origin": APP}.get, preflight=True)
+        preflight = ROUTER.find("OPTIONS", QUEUE)
+        policy.admit(preflight, {"origin": APP}.get)
         with pytest.raises(ForbiddenOrigin):
-            policy.admit(QUEUE, {"origin": "http://evil.example"}.get, preflight=True)
+            policy.admit(preflight, {"origin": "http://evil.example"}.get)
 
 
 class TestHeaders:
@@ -156,7 +174,7 @@ class TestHeaders:
     def test_a_preflight_is_told_what_may_be_sent(self) -> None:
         headers = dict(AccessPolicy(origins=[APP]).cors_headers(APP, preflight=True))
         assert headers["Access-Control-Allow-Origin"] == APP
-        assert "DELETE" in headers["Access-Control-Allow-Methods"]
+        assert headers["Access-Control-Allow-Methods"] == "DELETE, GET, HEAD, PATCH, POST, PUT"
         assert "Authorization" in headers["Access-Control-Allow-Headers"]
         assert int(headers["Access-Control-Max-Age"]) > 0
 

@@ -267,7 +267,7 @@ class TestRefusals:
         [
             ("GET", "/queues/a/enqueue", "OPTIONS, POST"),
             ("HEAD", "/queues/a/enqueue", "OPTIONS, POST"),
-            ("POST", "/queues/a/dequeue", "GET, OPTIONS"),
+            ("PUT", "/queues/a/dequeue", "GET, OPTIONS, POST"),
             ("PATCH", "/queues/a", "DELETE, GET, HEAD, OPTIONS, PUT"),
             ("BREW", "/health", "GET, HEAD, OPTIONS"),
             ("get", "/health", "GET, HEAD, OPTIONS"),
@@ -387,7 +387,11 @@ class TestWebSockets:
     def app(self, sessions: FakeSessions) -> ZoldyQApp:
         operations = Operations(QueueManager())
         return ZoldyQApp(
-            operations, AccessPolicy(), cast(WebSocketSessions, sessions), max_waiting=1
+            operations,
+            AccessPolicy(),
+            cast(WebSocketSessions, sessions),
+            max_waiting=1,
+            connections=lambda: 5,
         )
 
     @pytest.mark.parametrize("path", ["/queues/a/enqueue", "/queues/a/dequeue"])
@@ -400,7 +404,7 @@ class TestWebSockets:
 
     @pytest.mark.parametrize(
         ("method", "path", "status"),
-        [("GET", "/health", 200), ("GET", "/queues/a", 404), ("POST", "/queues/a/dequeue", 405)],
+        [("GET", "/health", 200), ("GET", "/queues/a", 404), ("PUT", "/queues/a/dequeue", 405)],
     )
     def test_other_requests_stay_plain_http(
         self, app: ZoldyQApp, sessions: FakeSessions, method: str, path: str, status: int
@@ -409,7 +413,6 @@ class TestWebSockets:
         assert sessions.served == []
 
     def test_metrics_count_sessions_and_connections(self, app: ZoldyQApp) -> None:
-        app.count_connections(lambda: 5)
         answer = call(app, "GET", "/metrics")
         assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
         text = answer.read().decode()

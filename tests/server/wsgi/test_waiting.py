@@ -10,7 +10,8 @@ import pytest
 from tests.helpers import Task, wait_until
 from zoldyq.contract.errors import TooManyWaiting
 from zoldyq.queue import Bell, QueueManager
-from zoldyq.server.api.operations import Operations
+from zoldyq.server.api.operations import Operations, Wait
+from zoldyq.server.wsgi.exchange import Handover
 from zoldyq.server.wsgi.waiting import ThreadWaits, hang_up_check
 from zoldyq.wire import Reply
 
@@ -28,12 +29,29 @@ def operations(queues: QueueManager) -> Operations:
     return Operations(queues)
 
 
+def settled(
+    operations: Operations,
+    waits: ThreadWaits,
+    outcome: Reply | Wait,
+    bell: Bell,
+    environ: dict[str, object],
+) -> Reply:
+    """Wait as the application does; what was taken counts as delivered."""
+    handover = Handover(operations.put_back)
+    handover.outcome = outcome
+    try:
+        return waits.settle(handover, bell, environ)
+    except BaseException:
+        handover.close()
+        raise
+
+
 def dequeue(
     operations: Operations, waits: ThreadWaits, timeout: float, environ: dict[str, object]
 ) -> Reply:
     bell = Bell()
     call = operations.dequeue_call("a", f"timeout={timeout}", None)
-    return waits.settle(operations.dequeue(call, bell.ring), bell, environ)
+    return settled(operations, waits, operations.dequeue(call, bell.ring), bell, environ)
 
 
 def enqueue(
@@ -42,7 +60,7 @@ def enqueue(
     bell = Bell()
     call = operations.enqueue_call("a", f"timeout={timeout}", None)
     outcome = operations.enqueue(call, b'{"payload":"new"}', bell.ring)
-    return waits.settle(outcome, bell, environ)
+    return settled(operations, waits, outcome, bell, environ)
 
 
 def waiting(queues: QueueManager) -> int:
@@ -109,7 +127,7 @@ def test_a_consumer_that_left_just_before_its_message_came_does_not_get_it(
     bell = Bell()
     outcome = operations.dequeue(operations.dequeue_call("a", "timeout=3600", None), bell.ring)
     queues.offer("a", [b"1"])
-    assert ThreadWaits(1).settle(outcome, bell, GONE).status == 204
+    assert settled(operations, ThreadWaits(1), outcome, bell, GONE).status == 204
     assert queues.stats("a").size == 1
 
 

@@ -13,6 +13,8 @@ from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from zoldyq.contract.errors import ForbiddenOrigin, Unauthorized
+from zoldyq.contract.routes import ROUTES
+from zoldyq.server.api.router import Target
 from zoldyq.wire import Headers
 
 #: Returns a request header by its lower-case name, None where it is missing.
@@ -21,12 +23,11 @@ HeaderOf = Callable[[str], str | None]
 #: The WebSocket subprotocol that the server speaks.
 SUBPROTOCOL = "zoldyq"
 
-# What monitors and load balancers ask for, and what a browser needs before it can ask for a token.
-_OPEN_PATHS = frozenset({"/", "/health", "/ready"})
-_OPEN_FOLDER = "/ui/"
+# Any page may link to the dashboard, which does nothing when it is opened.
+_LINKABLE = frozenset({"dashboard", "dashboard_file"})
 
-# What browsers say of a request that a page of another origin caused. Without an Origin beside it
-# (an image, a link, a fetch that renounces the answer) it is all there is to tell.
+# What browsers say of a request that a page of another origin caused. Images, links and a fetch
+# without access to the answer come with this alone, without an Origin.
 _OTHER_ORIGINS = frozenset({"cross-site", "same-site"})
 
 _BEARER_SUBPROTOCOL = "bearer."
@@ -44,25 +45,26 @@ class AccessPolicy:
         self._tokens = [token.encode() for token in tokens]
         self._granted = {origin: _granted_to(origin) for origin in origins}
 
-    def admit(
-        self, path: str, header: HeaderOf, *, websocket: bool = False, preflight: bool = False
-    ) -> None:
-        """Let a request in, or say why not. ``path`` is percent-decoded.
+    def admit(self, target: Target | None, header: HeaderOf) -> None:
+        """Let a request in, or say why not.
 
-        A WebSocket handshake may carry its token as a subprotocol. A preflight needs no token,
-        for the browser asks on its own account whether it may send one.
+        ``target`` is None where there is nothing at the path, or not with this method. Strangers
+        do not learn even that. A WebSocket handshake may carry its token as a subprotocol.
 
         Raises:
             ForbiddenOrigin: a web page sent it whose origin is not allowed.
-            Unauthorized: tokens are asked for, and it carries none of them.
+            Unauthorized: a token is needed, and the request carries none that is known.
         """
-        self._check_origin(path, header)
-        if not self._tokens or preflight or path in _OPEN_PATHS or path.startswith(_OPEN_FOLDER):
+        self._check_origin(target, header)
+        if not self._tokens or (target is not None and target.route.right is None):
             return
+        given = _given_tokens(header, websocket=target is not None and target.route.websocket)
         # Every candidate and every token is looked at: the time taken tells nothing about them.
-        known = [self._is_known(given) for given in _given_tokens(header, websocket)]
-        if not any(known):
+        known = [self._is_known(each) for each in given]
+        if not known:
             raise Unauthorized("this server asks for a token: send Authorization: Bearer <token>")
+        if not any(known):
+            raise Unauthorized("this server does not know the token: is it the right one?")
 
     def cors_headers(self, origin: str | None, *, preflight: bool = False) -> Headers:
         """Return what lets the page of an allowed origin read the reply; nothing for others."""
@@ -75,14 +77,13 @@ class AccessPolicy:
         """Return the subprotocol to select in a WebSocket handshake, None where none fits."""
         return SUBPROTOCOL if SUBPROTOCOL in _offered_subprotocols(header) else None
 
-    def _check_origin(self, path: str, header: HeaderOf) -> None:
+    def _check_origin(self, target: Target | None, header: HeaderOf) -> None:
         origin = header("origin")
         if origin in self._granted:
             return  # browsers mark its requests as cross-site, too
         foreign = origin is not None and not _is_own(origin, header("host"))
-        # Any page may link to the dashboard, which does nothing by being opened.
-        harmless = path == "/" or path.startswith(_OPEN_FOLDER)
-        if foreign or (header("sec-fetch-site") in _OTHER_ORIGINS and not harmless):
+        linkable = target is not None and target.route.operation in _LINKABLE
+        if foreign or (header("sec-fetch-site") in _OTHER_ORIGINS and not linkable):
             raise ForbiddenOrigin(
                 "web pages of other origins may not use this server: "
                 "name the origin in cors_origins to allow it"
@@ -93,8 +94,9 @@ class AccessPolicy:
         return any(matches)
 
 
+_METHODS = sorted({"HEAD", "PATCH", *(route.method for route in ROUTES)})
 _PREFLIGHT_HEADERS: Headers = (
-    ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE"),
+    ("Access-Control-Allow-Methods", ", ".join(_METHODS)),
     ("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept"),
     ("Access-Control-Max-Age", "600"),
 )
@@ -117,11 +119,11 @@ def _is_own(origin: str, host: str | None) -> bool:
     return authority.removesuffix(port) == host.lower().removesuffix(port)
 
 
-def _given_tokens(header: HeaderOf, websocket: bool) -> Iterator[bytes]:
+def _given_tokens(header: HeaderOf, *, websocket: bool) -> Iterator[bytes]:
     """Yield every token that a request carries."""
     scheme, _, token = (header("authorization") or "").partition(" ")
-    if scheme.lower() == "bearer":
-        yield token.strip().encode()
+    if scheme.lower() == "bearer" and (token := token.strip()):
+        yield token.encode()
     if not websocket:
         return
     for offered in _offered_subprotocols(header):

@@ -13,6 +13,7 @@ from wsgiref.types import StartResponse, WSGIApplication
 
 from zoldyq import wire
 from zoldyq.contract.errors import InternalError
+from zoldyq.server.api.router import TARGET_KEY
 from zoldyq.server.native.http.buffer import Head
 from zoldyq.server.native.http.render import NO_BODY
 from zoldyq.wire import Buffer
@@ -78,6 +79,8 @@ def make_environ(
         value = environ.pop("HTTP_" + key, None)
         if value is not None:
             environ[key] = value
+    if head.route is not None and head.route.target is not None:
+        environ[TARGET_KEY] = head.route.target
     if head.chunked:
         environ["CONTENT_LENGTH"] = str(len(body))
         environ.pop("HTTP_TRANSFER_ENCODING", None)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from zoldyq import wire
 from zoldyq.contract.errors import (
     NotFound,
     ShuttingDown,
@@ -18,6 +17,7 @@ from zoldyq.contract.errors import (
 )
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Operations
+from zoldyq.server.api.router import ROUTER, TARGET_KEY, Target
 from zoldyq.server.websocket.channel import Channel
 from zoldyq.server.websocket.connection import LINGER_SECONDS, Connection
 from zoldyq.server.websocket.dequeue import DequeueSession, parse_stream
@@ -82,7 +82,7 @@ class WebSocketSessions:
         try:
             session, channel = self._admit(environ)
         except ZoldyQError as error:
-            return _refuse(error, start_response)
+            return self._refuse(error, start_response)
         try:
             session.run(self._connect(environ, session, channel))
         finally:
@@ -114,25 +114,25 @@ class WebSocketSessions:
 
     def _admit(self, environ: Mapping[str, Any]) -> tuple[_Session, Channel]:
         """Return a session that is accounted for, or say why there is none."""
-        path = environ["PATH_INFO"]
-        self._access.admit(path, header_of(environ), websocket=True)
-        target = wire.split_queue_path(path)
-        if target is None:
+        # What is no handshake at all was not sent here, or is refused by the check below.
+        target: Target = environ.get(TARGET_KEY) or ROUTER.find(
+            "GET", environ["PATH_INFO"], websocket=True
+        )
+        if not target.route.websocket:
             raise NotFound("WebSockets are at /queues/{name}/enqueue and /queues/{name}/dequeue")
+        self._access.admit(target, header_of(environ))
         sock = _socket_of(environ)
         check_handshake(environ)
-        return self._begin(*target, environ.get("QUERY_STRING", ""), sock)
+        return self._begin(target, environ.get("QUERY_STRING", ""), sock)
 
-    def _begin(
-        self, name: str, verb: str, query: str, sock: socket.socket
-    ) -> tuple[_Session, Channel]:
+    def _begin(self, target: Target, query: str, sock: socket.socket) -> tuple[_Session, Channel]:
         operations = self._operations
         channel = Channel(sock, self._send_seconds)
         session: _Session
-        if verb == "enqueue":
-            session = EnqueueSession(operations, name, channel)
+        if target.route.operation == "stream_in":
+            session = EnqueueSession(operations, target.name, channel)
         else:
-            stream = parse_stream(name, query, operations.limits.max_count)
+            stream = parse_stream(target.name, query, operations.limits.max_count)
             session = DequeueSession(operations, stream, channel)
         self._add(session, channel)
         return session, channel
@@ -154,6 +154,13 @@ class WebSocketSessions:
             del self._sessions[session]
             if not self._sessions:
                 self._changed.notify_all()
+
+    def _refuse(self, error: ZoldyQError, start_response: StartResponse) -> Iterable[bytes]:
+        reply = self._operations.refusals.refuse(error)
+        length = ("Content-Length", str(len(reply.body)))
+        headers = [("Content-Type", reply.content_type), length, *reply.headers]
+        start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
+        return [reply.body]
 
     def _is_empty(self) -> bool:
         return not self._sessions
@@ -182,11 +189,3 @@ def _socket_of(environ: Mapping[str, Any]) -> socket.socket:
         "this WSGI server gives the application no socket: "
         "run zoldyq with its own server, or gunicorn with --worker-class gthread"
     )
-
-
-def _refuse(error: ZoldyQError, start_response: StartResponse) -> Iterable[bytes]:
-    reply = wire.error_reply(error)
-    length = ("Content-Length", str(len(reply.body)))
-    headers = [("Content-Type", reply.content_type), length, *reply.headers]
-    start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
-    return [reply.body]

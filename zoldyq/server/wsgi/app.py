@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import falcon
+from falcon import Request, Response
 
-from zoldyq import wire
 from zoldyq.config import Settings
+from zoldyq.contract.errors import ZoldyQError
+from zoldyq.contract.routes import OPTIONS
 from zoldyq.metrics.prometheus import ZoldyQCollector, registry_of
 from zoldyq.queue import QueueManager, Queues
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Limits, Operations
+from zoldyq.server.api.router import TARGET_KEY, Target, target_of
 from zoldyq.server.websocket.sessions import WebSocketSessions
-from zoldyq.server.wsgi.health import HealthResource, MetricsResource, ReadyResource
-from zoldyq.server.wsgi.middleware import AccessMiddleware, answer_errors, server_is_safe
-from zoldyq.server.wsgi.openapi import openapi_document
-from zoldyq.server.wsgi.pages import FixedPage, dashboard
-from zoldyq.server.wsgi.resources import (
-    DequeueResource,
-    EnqueueResource,
-    PeekResource,
-    PurgeResource,
-    QueueResource,
-    QueuesResource,
+from zoldyq.server.wsgi.exchange import HANDOVER_KEY, Handover
+from zoldyq.server.wsgi.middleware import (
+    AccessMiddleware,
+    answer_errors,
+    answer_options,
+    server_is_safe,
 )
+from zoldyq.server.wsgi.openapi import openapi_document
+from zoldyq.server.wsgi.pages import dashboard
+from zoldyq.server.wsgi.resources import Resources
 from zoldyq.server.wsgi.waiting import ThreadWaits
 
+#: Matches every path: which one it is, our own router has decided.
+_EVERY_PATH = re.compile("")
 
-class ZoldyQApp(falcon.App[falcon.Request, falcon.Response]):
+
+class ZoldyQApp(falcon.App[Request, Response]):
     """ZoldyQ as a WSGI application.
 
     ``max_waiting`` requests may wait at once where each holds a thread of the server.
+    ``connections`` tells how many connections the server has open, where it counts them.
     """
 
     def __init__(
@@ -42,23 +48,37 @@ class ZoldyQApp(falcon.App[falcon.Request, falcon.Response]):
         sessions: WebSocketSessions,
         *,
         max_waiting: int,
+        connections: Callable[[], int] | None = None,
     ) -> None:
         super().__init__(middleware=[AccessMiddleware(access)])
         self.operations = operations
         self.access = access
         self.sessions = sessions
-        self._collector = ZoldyQCollector(
-            operations.queues, operations.durations, lambda: sessions.open
+        collector = ZoldyQCollector(
+            operations.queues, operations.durations, lambda: sessions.open, connections
         )
-        answer_errors(self)
-        self._route(ThreadWaits(max_waiting))
+        self._responders = Resources(
+            operations,
+            ThreadWaits(max_waiting),
+            registry_of(collector),
+            document=openapi_document(operations.limits, operations.queues.max_capacity),
+            pages=dashboard(),
+        ).responders
+        answer_errors(self, operations.refusals)
+        self.add_sink(self._respond, _EVERY_PATH)
 
     def __call__(self, env: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request, or serve a WebSocket for as long as it lasts."""
         # Past Falcon, because under gunicorn a session ends with an exception that must get out.
-        if _opens_websocket(env) and server_is_safe(env):
+        target = _note_target(env)
+        if target is not None and target.route.websocket and server_is_safe(env):
             return self.sessions.serve(env, start_response)
-        return super().__call__(env, start_response)
+        env[HANDOVER_KEY] = handover = Handover(self.operations.put_back)
+        try:
+            return handover.body_of(super().__call__(env, start_response))
+        except BaseException:
+            handover.close()
+            raise
 
     def drain(self, session_seconds: float) -> None:
         """Refuse new messages and end everything that waits; what is queued can still be taken.
@@ -68,32 +88,26 @@ class ZoldyQApp(falcon.App[falcon.Request, falcon.Response]):
         self.operations.queues.drain()
         self.sessions.close_all(session_seconds)
 
-    def count_connections(self, connections: Callable[[], int]) -> None:
-        """Have the metrics tell how many connections the server has open."""
-        self._collector.connections = connections
-
-    def _route(self, waits: ThreadWaits) -> None:
-        operations = self.operations
-        self.add_route("/queues", QueuesResource(operations))
-        self.add_route("/queues/{name}", QueueResource(operations))
-        self.add_route("/queues/{name}/enqueue", EnqueueResource(operations, waits))
-        self.add_route("/queues/{name}/dequeue", DequeueResource(operations, waits))
-        self.add_route("/queues/{name}/peek", PeekResource(operations))
-        self.add_route("/queues/{name}/purge", PurgeResource(operations))
-        self.add_route("/health", HealthResource(operations))
-        self.add_route("/ready", ReadyResource(operations))
-        self.add_route("/metrics", MetricsResource(registry_of(self._collector)))
-        document = openapi_document(operations.limits, operations.queues.max_capacity)
-        self.add_route("/openapi.json", FixedPage(document))
-        for path, page in dashboard().items():
-            self.add_route(path, FixedPage(page))
+    def _respond(self, req: Request, resp: Response, **_: Any) -> None:
+        """Answer any request that was let in."""
+        target: Target = req.env[TARGET_KEY]
+        if target.route is OPTIONS:
+            answer_options(resp, target)
+        else:
+            self._responders[target.route.operation](req, resp, target.name)
 
 
-def create_app(settings: Settings | None = None, manager: Queues | None = None) -> ZoldyQApp:
+def create_app(
+    settings: Settings | None = None,
+    manager: Queues | None = None,
+    *,
+    connections: Callable[[], int] | None = None,
+) -> ZoldyQApp:
     """Build the application.
 
     Without ``settings`` they are read from the environment and from the file it names, as a WSGI
     server can pass nothing; without ``manager`` the queues are new ones as the settings say.
+    ``connections`` tells the metrics how many connections the server has open.
 
     Raises:
         InvalidSetting: as :meth:`Settings.load`.
@@ -114,14 +128,15 @@ def create_app(settings: Settings | None = None, manager: Queues | None = None) 
         ping_seconds=settings.ping_seconds,
         send_seconds=settings.send_seconds,
     )
-    return ZoldyQApp(operations, access, sessions, max_waiting=settings.max_waiting)
+    return ZoldyQApp(
+        operations, access, sessions, max_waiting=settings.max_waiting, connections=connections
+    )
 
 
-def _opens_websocket(environ: Mapping[str, Any]) -> bool:
-    """Tell whether a request asks for a WebSocket on a path that has one."""
-    if environ["REQUEST_METHOD"] != "GET":
-        return False
-    protocols = environ.get("HTTP_UPGRADE", "").lower().split(",")
-    if "websocket" not in map(str.strip, protocols):
-        return False
-    return wire.split_queue_path(environ.get("PATH_INFO", "")) is not None
+def _note_target(environ: dict[str, Any]) -> Target | None:
+    """Write into the environment what the request is; None where it is nothing that we know."""
+    try:
+        environ[TARGET_KEY] = target = target_of(environ)
+    except ZoldyQError:
+        return None  # it is refused once the middleware has seen who asks
+    return target

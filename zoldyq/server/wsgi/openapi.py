@@ -66,15 +66,21 @@ def _message_paths(limits: Limits) -> _Part:
             NDJSON: {"schema": {"type": "string", "description": "One payload a line"}},
         },
     }
-    dequeue = _operation(
-        "dequeue",
-        "Take the oldest message, or up to `count` as soon as any is there.",
-        {
-            200: ("Messages, which are in the queue no longer", _delivery("Dequeued")),
-            204: ("Nothing came in time", None),
-        },
-        refused=(400, 503),
-        parameters=[_timeout(limits, "How long to wait for a message"), _count(limits)],
+    dequeue, dequeue_by_get = (
+        _operation(
+            name,
+            summary,
+            {
+                200: ("Messages, which are in the queue no longer", _delivery("Dequeued")),
+                204: ("Nothing came in time", None),
+            },
+            refused=(400, 503),
+            parameters=[_timeout(limits, "How long to wait for a message"), _count(limits)],
+        )
+        for name, summary in (
+            ("dequeue", "Take the oldest message, or up to `count` as soon as any is there."),
+            ("dequeue_by_get", "As POST, which is better: some clients and proxies repeat a GET."),
+        )
     )
     peek = _operation(
         "peek",
@@ -85,7 +91,7 @@ def _message_paths(limits: Limits) -> _Part:
     )
     return {
         "/queues/{name}/enqueue": {"parameters": [_NAME], "post": enqueue},
-        "/queues/{name}/dequeue": {"parameters": [_NAME], "get": dequeue},
+        "/queues/{name}/dequeue": {"parameters": [_NAME], "get": dequeue_by_get, "post": dequeue},
         "/queues/{name}/peek": {"parameters": [_NAME], "get": peek},
     }
 
@@ -140,6 +146,14 @@ def _state_paths() -> _Part:
         503: ("They are not", _json("Ready")),
     }
     return {
+        "/live": {
+            "get": _operation(
+                "live",
+                "Answers as long as the process lives, and tells nothing else: for probes.",
+                {200: ("Alive", _json("Live"))},
+                public=True,
+            )
+        },
         "/health": {
             "get": _operation(
                 "health",
@@ -159,6 +173,7 @@ def _state_paths() -> _Part:
                 "openapi",
                 "This document.",
                 {200: ("The document", {JSON: {"schema": {"type": "object"}}})},
+                public=True,
             )
         },
         "/": {
@@ -321,6 +336,7 @@ _SCHEMAS: _Part = {
             **_QUEUES,
         }
     ),
+    "Live": _object({"alive": _YES}),
     "Ready": _object(
         {"ready": {"type": "boolean"}, "reason": {"enum": ["shutting_down", "memory_limit"]}},
         optional=("reason",),

@@ -1,13 +1,10 @@
-"""What never changes while the server runs: the files of the dashboard."""
+"""The files of the dashboard, read once: they never change while the server runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.resources import files
 
-from falcon import Request, Response
-
-from zoldyq.server.wsgi.falcon_reply import send
 from zoldyq.wire import Reply
 
 #: The dashboard's files. Nothing else is ever read from the package.
@@ -49,22 +46,9 @@ _UI_HEADERS = (
 )
 
 
-class FixedPage:
-    """A path with one reply for ever."""
-
-    def __init__(self, reply: Reply) -> None:
-        self._reply = reply
-
-    def on_get(self, req: Request, resp: Response) -> None:
-        """Send the page."""
-        send(resp, self._reply)
-
-    on_head = on_get
-
-
 def dashboard() -> dict[str, Reply]:
-    """Read the dashboard's files and return them by their paths."""
-    return {"/": _page_of(_PAGE), **{f"/ui/{name}": _page_of(name) for name in _NAMES}}
+    """Read the dashboard's files and return them by their names."""
+    return {name: _page_of(name) for name in (_PAGE, *_NAMES)}
 
 
 def _page_of(name: str) -> Reply:

@@ -1,106 +1,97 @@
-"""The queues as Falcon resources, one for each path."""
+"""What the application does for each request of :data:`zoldyq.contract.routes.ROUTES`."""
 
 from __future__ import annotations
 
-from falcon import Request, Response
+from collections.abc import Callable, Mapping
 
+from falcon import Request, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from zoldyq.contract.errors import NotFound
 from zoldyq.queue import Bell
 from zoldyq.server.api.operations import Operations
-from zoldyq.server.wsgi.body import read_body
-from zoldyq.server.wsgi.delivery import DeliveryBody
-from zoldyq.server.wsgi.falcon_reply import send, send_head
+from zoldyq.server.wsgi.exchange import HANDOVER_KEY, Handover, read_body, send
 from zoldyq.server.wsgi.waiting import ThreadWaits
+from zoldyq.wire import NO_STORE, Reply
+
+#: Answers a request; the text is the name in its path.
+Responder = Callable[[Request, Response, str], None]
 
 
-class EnqueueResource:
-    """``/queues/{name}/enqueue``"""
+class Resources:
+    """The responders by the names of their operations.
 
-    def __init__(self, operations: Operations, waits: ThreadWaits) -> None:
+    ``document`` is the OpenAPI document, ``pages`` are the dashboard's files by their names.
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        waits: ThreadWaits,
+        registry: CollectorRegistry,
+        *,
+        document: Reply,
+        pages: Mapping[str, Reply],
+    ) -> None:
         self._operations = operations
         self._waits = waits
+        self._registry = registry
+        self._document = document
+        self._pages = pages
+        self.responders: Mapping[str, Responder] = {
+            "enqueue": self._enqueue,
+            "dequeue": self._dequeue,
+            "dequeue_by_get": self._dequeue,
+            "peek": self._peek,
+            "list_queues": lambda _, resp, __: send(resp, operations.list_queues()),
+            "show_queue": lambda _, resp, name: send(resp, operations.show_queue(name)),
+            "create_queue": self._create_queue,
+            "delete_queue": lambda _, resp, name: send(resp, operations.delete_queue(name)),
+            "purge_queue": lambda _, resp, name: send(resp, operations.purge_queue(name)),
+            "live": lambda _, resp, __: send(resp, operations.live()),
+            "health": lambda _, resp, __: send(resp, operations.health()),
+            "ready": lambda _, resp, __: send(resp, operations.ready()),
+            "metrics": self._metrics,
+            "openapi": lambda _, resp, __: send(resp, document),
+            "dashboard": lambda _, resp, __: self._page(resp, "index.html"),
+            "dashboard_file": lambda _, resp, name: self._page(resp, name),
+        }
 
-    def on_post(self, req: Request, resp: Response, name: str) -> None:
-        """Append messages, waiting for room if asked to."""
+    def _enqueue(self, req: Request, resp: Response, name: str) -> None:
+        """Append messages, and wait for room if the request says so."""
         call = self._operations.enqueue_call(name, req.query_string, req.content_type)
         body = read_body(req, self._operations.limits)
         bell = Bell()
-        outcome = self._operations.enqueue(call, body, bell.ring)
-        send(resp, self._waits.settle(outcome, bell, req.env))
+        handover: Handover = req.env[HANDOVER_KEY]
+        handover.outcome = self._operations.enqueue(call, body, bell.ring)
+        send(resp, self._waits.settle(handover, bell, req.env))
 
-
-class DequeueResource:
-    """``/queues/{name}/dequeue``. It has no HEAD, which must never consume anything."""
-
-    def __init__(self, operations: Operations, waits: ThreadWaits) -> None:
-        self._operations = operations
-        self._waits = waits
-
-    def on_get(self, req: Request, resp: Response, name: str) -> None:
-        """Take messages, waiting for them if asked to."""
+    def _dequeue(self, req: Request, resp: Response, name: str) -> None:
+        """Take messages, and wait for them if the request says so."""
         call = self._operations.dequeue_call(name, req.query_string, req.get_header("Accept"))
         bell = Bell()
-        outcome = self._operations.dequeue(call, bell.ring)
-        reply = self._waits.settle(outcome, bell, req.env)
-        send_head(resp, reply)
-        if reply.delivered:
-            body = DeliveryBody(reply, self._operations.put_back)
-            resp.set_stream(body, len(reply.body))
+        handover: Handover = req.env[HANDOVER_KEY]
+        handover.outcome = self._operations.dequeue(call, bell.ring)
+        send(resp, self._waits.settle(handover, bell, req.env))
 
+    def _peek(self, req: Request, resp: Response, name: str) -> None:
+        """Show the oldest messages and take nothing."""
+        send(resp, self._operations.peek(name, req.query_string, req.get_header("Accept")))
 
-class QueuesResource:
-    """``/queues``"""
-
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
-
-    def on_get(self, req: Request, resp: Response) -> None:
-        """Tell the statistics of all queues."""
-        send(resp, self._operations.list_queues())
-
-    on_head = on_get
-
-
-class QueueResource:
-    """``/queues/{name}``"""
-
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
-
-    def on_get(self, req: Request, resp: Response, name: str) -> None:
-        """Tell the statistics of one queue."""
-        send(resp, self._operations.show_queue(name))
-
-    on_head = on_get
-
-    def on_put(self, req: Request, resp: Response, name: str) -> None:
+    def _create_queue(self, req: Request, resp: Response, name: str) -> None:
         """Create a queue with a capacity of its own."""
         body = read_body(req, self._operations.limits)
         send(resp, self._operations.create_queue(name, body))
 
-    def on_delete(self, req: Request, resp: Response, name: str) -> None:
-        """Delete a queue with what is in it."""
-        send(resp, self._operations.delete_queue(name))
+    def _metrics(self, req: Request, resp: Response, _name: str) -> None:
+        """Send the metrics in Prometheus's text format, or in OpenMetrics if that is preferred."""
+        encode, content_type = choose_encoder(req.get_header("Accept") or "")
+        send(resp, Reply(200, encode(self._registry), content_type, NO_STORE))
 
-
-class PeekResource:
-    """``/queues/{name}/peek``"""
-
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
-
-    def on_get(self, req: Request, resp: Response, name: str) -> None:
-        """Show the oldest messages and take nothing."""
-        send(resp, self._operations.peek(name, req.query_string, req.get_header("Accept")))
-
-    on_head = on_get
-
-
-class PurgeResource:
-    """``/queues/{name}/purge``"""
-
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
-
-    def on_post(self, req: Request, resp: Response, name: str) -> None:
-        """Drop the messages of a queue."""
-        send(resp, self._operations.purge_queue(name))
+    def _page(self, resp: Response, name: str) -> None:
+        """Send a file of the dashboard."""
+        page = self._pages.get(name)
+        if page is None:
+            raise NotFound("the dashboard has no such file")
+        send(resp, page)

@@ -1,7 +1,7 @@
 """Requests that wait, where each holds a thread: under waitress, gunicorn and other WSGI servers.
 
-A server that has lent out all of its threads answers nobody, not even the producer that those
-threads wait for. So only some may wait at once, and one whose client has gone stops waiting.
+If all threads of a server wait, it answers no other request, not even that of the producer that
+they wait for. So only some requests may wait at once, and one whose client has gone stops.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from zoldyq.contract.errors import QueueFull, TooManyWaiting
 from zoldyq.queue import Bell
 from zoldyq.server.api.operations import Wait
+from zoldyq.server.wsgi.exchange import Handover
 from zoldyq.wire import NOTHING_CAME, Reply
 
 #: How often a waiting request looks whether its client is still there, in seconds.
@@ -29,29 +30,32 @@ class ThreadWaits:
         self._slots = threading.BoundedSemaphore(max_waiting)
         self._max_waiting = max_waiting
 
-    def settle(self, outcome: Reply | Wait, bell: Bell, environ: Mapping[str, Any]) -> Reply:
-        """Turn what an operation returned into a reply, waiting on this thread if need be.
+    def settle(self, handover: Handover, bell: Bell, environ: Mapping[str, Any]) -> Reply:
+        """Turn the outcome of an operation into a reply; wait on this thread if need be.
 
-        ``bell`` is what the operation was told to ring. What a client that has gone was given in
-        the meantime goes back, and the reply is one that nobody reads.
+        ``bell`` is what the operation was told to ring. The handover owns the outcome all the
+        time. If the client goes in the meantime, what it was given goes back.
 
         Raises:
-            TooManyWaiting: it would have to wait, and as many do as may.
+            TooManyWaiting: it would have to wait, and as many requests wait as may.
             QueueFull, MemoryLimit, MaxQueuesReached, ShuttingDown: as :meth:`EnqueueWait.finish`.
         """
+        outcome = handover.outcome
         if isinstance(outcome, Reply):
             return outcome
+        if outcome is None:
+            raise ValueError("an operation has to give an outcome before it is settled")
         if not self._slots.acquire(blocking=False):
-            return self._finish_at_once(outcome)
+            return self._finish_at_once(handover, outcome)
         try:
-            return _sit_out(outcome, bell, hang_up_check(environ))
+            return _sit_out(handover, outcome, bell, hang_up_check(environ))
         finally:
             self._slots.release()
 
-    def _finish_at_once(self, wait: Wait) -> Reply:
+    def _finish_at_once(self, handover: Handover, wait: Wait) -> Reply:
         """Quit the line. What was won on the way in counts: the messages have moved already."""
         try:
-            reply = wait.finish()
+            handover.outcome = reply = wait.finish()
         except QueueFull:
             reply = NOTHING_CAME
         if reply is NOTHING_CAME:
@@ -63,17 +67,18 @@ class ThreadWaits:
         return reply
 
 
-def _sit_out(wait: Wait, bell: Bell, has_gone: Callable[[], bool]) -> Reply:
+def _sit_out(handover: Handover, wait: Wait, bell: Bell, has_gone: Callable[[], bool]) -> Reply:
     deadline = time.monotonic() + wait.timeout
     rung = False
     while not rung and (now := time.monotonic()) < deadline:
         rung = bell.sleep(min(deadline, now + LOOK_SECONDS))
-        # Also once the bell has rung: the client may have gone since the last look, and what it
-        # won must not be written to nobody.
+        # Also once the bell has rung: the client may have gone since the last look, and then
+        # the messages that it won must go back.
         if has_gone():
-            wait.abandon()
+            handover.close()
             return NOTHING_CAME
-    return wait.finish(expired=not rung)
+    handover.outcome = reply = wait.finish(expired=not rung)
+    return reply
 
 
 def hang_up_check(environ: Mapping[str, Any]) -> Callable[[], bool]:

@@ -6,8 +6,10 @@ import enum
 
 from zoldyq import wire
 from zoldyq.contract.errors import ZoldyQError
+from zoldyq.contract.routes import DEQUEUES
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import DequeueCall, EnqueueCall, Operations
+from zoldyq.server.api.router import ROUTER, Target
 from zoldyq.server.native.http.buffer import Head
 from zoldyq.wire import Headers, Reply
 
@@ -25,7 +27,7 @@ class Kind(enum.IntEnum):
 class Route:
     """Where a request goes, with what is known of it before its body."""
 
-    __slots__ = ("cors", "dequeue", "enqueue", "kind", "refusal")
+    __slots__ = ("cors", "dequeue", "enqueue", "kind", "refusal", "target")
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -33,6 +35,7 @@ class Route:
         self.enqueue: EnqueueCall | None = None
         self.dequeue: DequeueCall | None = None
         self.refusal: Reply | None = None
+        self.target: Target | None = None
 
 
 class Router:
@@ -45,30 +48,39 @@ class Router:
     def prepare(self, head: Head) -> None:
         """Work out the head's route. Nothing is raised: a refusal is a route, too."""
         head.route = route = Route(Kind.APPLICATION)
-        queue_path = wire.split_queue_path(head.path)
         try:
-            if queue_path is not None:
-                self._prepare_hot(head, route, *queue_path)
+            target = ROUTER.find(head.method, head.path, websocket=head.upgrade)
+        except ZoldyQError:
+            target = None  # the application says so
+        route.target = target
+        try:
+            if target is not None:
+                self._prepare_hot(head, route, target)
             self._operations.limits.check_body(head.content_length)
         except ZoldyQError as error:
             route.kind = Kind.REFUSED
             route.enqueue = route.dequeue = None
             route.refusal = wire.error_reply(error, route.cors)
 
-    def _prepare_hot(self, head: Head, route: Route, name: str, verb: str) -> None:
-        if head.method == "GET" and head.upgrade:
+    def _prepare_hot(self, head: Head, route: Route, target: Target) -> None:
+        """Take on what the event loop answers itself: no worker ever enqueues or dequeues."""
+        operation = target.route.operation
+        if target.route.websocket:
             route.kind = Kind.WEBSOCKET
-            return
-        if (head.method, verb) not in (("POST", "enqueue"), ("GET", "dequeue")):
-            return
-        route.cors = self._access.cors_headers(head.header("origin"))
-        self._access.admit(head.path, head.header)
-        if verb == "enqueue":
+        elif operation == "enqueue":
+            self._admit(head, route, target)
             route.enqueue = self._operations.enqueue_call(
-                name, head.query, head.header("content-type")
+                target.name, head.query, head.header("content-type")
             )
             wire.check_content_encoding(head.header("content-encoding"))
             route.kind = Kind.ENQUEUE
-        else:
-            route.dequeue = self._operations.dequeue_call(name, head.query, head.header("accept"))
+        elif operation in DEQUEUES:
+            self._admit(head, route, target)
+            route.dequeue = self._operations.dequeue_call(
+                target.name, head.query, head.header("accept")
+            )
             route.kind = Kind.DEQUEUE
+
+    def _admit(self, head: Head, route: Route, target: Target) -> None:
+        route.cors = self._access.cors_headers(head.header("origin"))
+        self._access.admit(target, head.header)
