@@ -23,6 +23,6 @@ EXPOSE 9000
 # Follows ZOLDYQ_PORT; a port given as a flag is not seen here. The empty ProxyHandler keeps a
 # proxy of the environment out of the way.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as web; web.build_opener(web.ProxyHandler({})).open('http://127.0.0.1:' + os.environ.get('ZOLDYQ_PORT', '9000') + '/health', timeout=2)"]
+    CMD ["python", "-c", "import os, urllib.request as web; web.build_opener(web.ProxyHandler({})).open('http://127.0.0.1:' + os.environ.get('ZOLDYQ_PORT', '9000') + '/live', timeout=2)"]
 # The exec form makes zoldyq process 1, so that the SIGTERM of `docker stop` reaches it and it drains.
 ENTRYPOINT ["zoldyq"]

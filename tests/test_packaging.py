@@ -133,7 +133,7 @@ def instruction(name: str) -> str:
 def test_the_health_check_tells_what_the_server_answers(status: int, code: int) -> None:
     with health_server(status) as (port, asked):
         assert health_check(port) == code
-    assert asked == ["/health"]
+    assert asked == ["/live"]
 
 
 def test_the_health_check_fails_where_nothing_listens() -> None:

@@ -35,7 +35,7 @@ def test_the_service_finds_the_pod() -> None:
 
 def test_probes_cut_off_no_consumer_of_a_full_server() -> None:
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        assert CONTAINER[probe]["httpGet"] == {"path": "/health", "port": "http"}
+        assert CONTAINER[probe]["httpGet"] == {"path": "/live", "port": "http"}
 
 
 def test_the_server_understands_its_environment() -> None:
