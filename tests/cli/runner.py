@@ -84,7 +84,7 @@ class Terminal:
 
     def wait_for(self, text: str) -> None:
         """Wait until this was written."""
-        wait_until(lambda: text in self.text, 20)
+        wait_until(lambda: text in self.text)
 
     def type(self, text: str) -> None:
         """Press keys."""
@@ -92,7 +92,7 @@ class Terminal:
 
     def exit_code(self) -> int:
         """Wait until the command has ended."""
-        wait_until(lambda: self.text is not None and self.process.poll() is not None, 20)
+        wait_until(lambda: self.text is not None and self.process.poll() is not None)
         return int(self.process.returncode)
 
     def __enter__(self) -> Terminal:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 #: How long a response may take, in seconds. A test that waits longer has found a hang.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Response:

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.helpers import wait_until
+from tests.helpers import LIMIT, wait_until
 
 ROOT = Path(__file__).parents[2]
+#: Event loops of the native server, where a test does not say how many: 0 leaves it to the server.
+REACTORS = int(os.environ.get("TEST_REACTORS", "0"))
 #: The three ways to serve the same contract.
 KINDS = ("native", "waitress", "gunicorn")
 
@@ -46,7 +48,7 @@ class ServerProcess:
 
     def wait_for(self, file: Path, line: re.Pattern[str]) -> re.Match[str]:
         """Wait until the process has written a line, and return what was found in it."""
-        wait_until(lambda: self.ended or line.search(file.read_text()) is not None, 20)
+        wait_until(lambda: self.ended or line.search(file.read_text()) is not None)
         found = line.search(file.read_text())
         assert found is not None, f"the server did not start: {self.log.read_text()}"
         return found
@@ -62,7 +64,7 @@ class ServerProcess:
 
     def exit_code(self) -> int:
         """Wait until the process has ended, and return its exit code."""
-        return self.process.wait(20)
+        return self.process.wait(LIMIT)
 
     def stop(self) -> int:
         """End the process in order if it still runs, and return its exit code."""
@@ -81,7 +83,7 @@ class ServerProcess:
 
 def launch(kind: str, folder: Path, *flags: str, **settings: object) -> ServerProcess:
     """Start a process and return at once; ``settings`` are those of ZoldyQ by their names."""
-    settings = {"host": "127.0.0.1", "port": 0, **settings}
+    settings = {"host": "127.0.0.1", "port": 0, "reactors": REACTORS, **settings}
     if kind == "gunicorn":
         command = ["-m", "gunicorn", "-c", "contrib/gunicorn.conf.py", *flags]
     else:

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from tests.contract.servers import ROOT
+from tests.helpers import LIMIT
 
 CONTRIB = ROOT / "contrib"
 EXAMPLES = CONTRIB / "examples"
@@ -29,7 +30,7 @@ def run(*command: object) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=50,
+        timeout=LIMIT,
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stdout

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.contract.servers import ServerProcess
 from tests.contrib.programs import CONTRIB, run, tool
-from tests.helpers import wait_until
+from tests.helpers import LIMIT, wait_until
 
 NAME = "zoldyq.example.com"
 BACKEND = "127.0.0.1:9000"
@@ -54,7 +54,7 @@ class Proxy:
 
     def connect(self) -> ssl.SSLSocket:
         """A connection to it."""
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT)
         return self.context.wrap_socket(plain, server_hostname="localhost")
 
 
@@ -66,7 +66,7 @@ def running(kind: str, server: ServerProcess, folder: Path) -> Iterator[Proxy]:
     proxy = Proxy(_free_port(), _free_port(), certificate)
     process = start(proxy, server, folder, key)
     try:
-        wait_until(lambda: process.ended or _listens(proxy.port), 20)
+        wait_until(lambda: process.ended or _listens(proxy.port))
         assert not process.ended, process.log.read_text()
         yield proxy
     finally:

@@ -17,7 +17,7 @@ import yaml
 
 from tests.contract.servers import ServerProcess, start
 from tests.contrib.programs import CONTRIB, run, tool
-from tests.helpers import wait_until
+from tests.helpers import LIMIT, wait_until
 from zoldyq.client import Client, RemoteQueue
 from zoldyq.config import Settings
 
@@ -78,7 +78,7 @@ class Prometheus:
     def ask(self, path: str, **parameters: str) -> Any:
         """What it answers, None while it is not there yet."""
         try:
-            reply = requests.get(f"{self._url}/{path}", params=parameters, timeout=20)
+            reply = requests.get(f"{self._url}/{path}", params=parameters, timeout=LIMIT)
         except requests.ConnectionError:
             return None
         return reply.json()["data"] if reply.status_code == 200 else None
@@ -133,7 +133,7 @@ def traffic(server: ServerProcess, prometheus: Prometheus) -> Iterator[RemoteQue
         for _ in range(3):
             emails.enqueue_many(range(10))
             emails.dequeue_many(7)
-            wait_until(partial(has_caught_up, prometheus, emails), 20)
+            wait_until(partial(has_caught_up, prometheus, emails))
         yield emails
 
 
@@ -147,7 +147,7 @@ def has_caught_up(prometheus: Prometheus, queue: RemoteQueue) -> bool:
 
 
 def test_it_gets_the_metrics_with_the_token(prometheus: Prometheus) -> None:
-    wait_until(lambda: prometheus.values('up{job="zoldyq"}') == ["1"], 20)
+    wait_until(lambda: prometheus.values('up{job="zoldyq"}') == ["1"])
 
 
 def test_it_evaluates_the_alerts(prometheus: Prometheus) -> None:
@@ -155,7 +155,7 @@ def test_it_evaluates_the_alerts(prometheus: Prometheus) -> None:
         groups = (prometheus.ask("rules") or {"groups": []})["groups"]
         return [rule["health"] for group in groups for rule in group["rules"]]
 
-    wait_until(lambda: health() == ["ok"] * ALERTS.count("- alert:"), 20)
+    wait_until(lambda: health() == ["ok"] * ALERTS.count("- alert:"))
 
 
 @pytest.mark.usefixtures("traffic")
@@ -163,7 +163,7 @@ def test_every_panel_of_the_dashboard_shows_something(prometheus: Prometheus) ->
     expressions = [target["expr"] for panel in panels() for target in panel["targets"]]
     assert len(expressions) > 20
     for expression in map(filled_in, expressions):
-        wait_until(partial(prometheus.knows, expression), 20)
+        wait_until(partial(prometheus.knows, expression))
 
 
 def test_the_dashboard_shows_the_figures_of_the_traffic(
@@ -175,7 +175,7 @@ def test_the_dashboard_shows_the_figures_of_the_traffic(
         if (panel["title"], panel["type"]) == ("Messages queued", "stat")
     ]
     expression = filled_in(queued["targets"][0]["expr"])
-    wait_until(lambda: prometheus.values(expression) == [str(traffic.stats().size)], 20)
+    wait_until(lambda: prometheus.values(expression) == [str(traffic.stats().size)])
 
 
 def filled_in(expression: str) -> str:
@@ -190,13 +190,13 @@ def filled_in(expression: str) -> str:
 def test_the_metrics_are_well_formed(server: ServerProcess) -> None:
     promtool = tool("promtool", "prometheus")
     reply = requests.get(
-        f"{server.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20
+        f"{server.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=LIMIT
     )
     done = subprocess.run(
         [promtool, "check", "metrics"],
         input=reply.content,
         capture_output=True,
         check=False,
-        timeout=20,
+        timeout=LIMIT,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")

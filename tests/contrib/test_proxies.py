@@ -16,11 +16,11 @@ from websocket import WebSocket, create_connection
 from tests.contract.servers import ServerProcess, start
 from tests.contrib.programs import CONTRIB
 from tests.contrib.proxies import Proxy, running
-from tests.helpers import Task, wait_until
+from tests.helpers import LIMIT, Task, wait_until
 from zoldyq.client import Client, RemoteQueue
 from zoldyq.config import Settings
 
-LIMIT = Settings().max_body_bytes
+MAX_BODY = Settings().max_body_bytes
 
 _names = itertools.count()
 
@@ -75,7 +75,7 @@ def stream(proxy: Proxy, queue: RemoteQueue, verb: str) -> Iterator[WebSocket]:
     """A WebSocket through the proxy, of a client that is one thread, as TLS needs it."""
     url = url_of(proxy, queue, verb).replace("https", "wss", 1)
     options = {"ca_certs": str(proxy.certificate)}
-    connected = create_connection(url, timeout=20, sslopt=options, http_no_proxy=["*"])
+    connected = create_connection(url, timeout=LIMIT, sslopt=options, http_no_proxy=["*"])
     with closing(connected):
         yield connected
 
@@ -92,7 +92,7 @@ def test_messages_come_back_byte_for_byte(
 
 
 def test_large_bodies_pass(proxy: Proxy, http: requests.Session, queue: RemoteQueue) -> None:
-    payload = "x" * (LIMIT - 100)
+    payload = "x" * (MAX_BODY - 100)
     sent = http.post(url_of(proxy, queue, "enqueue"), json={"payload": payload})
     assert sent.status_code == 200
     assert http.get(url_of(proxy, queue, "dequeue")).json()["payload"] == payload
@@ -101,9 +101,9 @@ def test_large_bodies_pass(proxy: Proxy, http: requests.Session, queue: RemoteQu
 def test_the_server_says_what_is_too_large(kind: str, proxy: Proxy, queue: RemoteQueue) -> None:
     with proxy.connect() as connection:
         head = f"POST /queues/{queue.name}/enqueue HTTP/1.1\r\nHost: localhost\r\n"
-        connection.sendall(f"{head}Content-Length: {LIMIT + 1}\r\n\r\n".encode())
+        connection.sendall(f"{head}Content-Length: {MAX_BODY + 1}\r\n\r\n".encode())
         # nginx reads a body to its end before it asks the server, Caddy until there is something.
-        connection.sendall(b"x" * (LIMIT + 1 if kind == "nginx" else 1 << 16))
+        connection.sendall(b"x" * (MAX_BODY + 1 if kind == "nginx" else 1 << 16))
         received = b""
         while b'"error":"body_too_large"' not in received:
             data = connection.recv(1 << 16)
@@ -194,7 +194,7 @@ def test_many_requests_share_connections_to_the_server(
 ) -> None:
     for number in range(50):
         http.post(url_of(proxy, queue, "enqueue"), json={"payload": number})
-    metrics = requests.get(f"{backend.url}/metrics", timeout=20).text
+    metrics = requests.get(f"{backend.url}/metrics", timeout=LIMIT).text
     (connections,) = re.findall(r"^zoldyq_connections (\S+)$", metrics, re.MULTILINE)
     assert float(connections) < 15
     assert [message.payload for message in queue.dequeue_many(100)] == list(range(50))
@@ -207,7 +207,7 @@ def test_plain_http_is_sent_to_tls(kind: str, proxy: Proxy) -> None:
         f"http://127.0.0.1:{proxy.plain_port}/queues/a/dequeue?count=2",
         headers={"Host": "zoldyq.example.com"},
         allow_redirects=False,
-        timeout=20,
+        timeout=LIMIT,
     )
     assert reply.status_code == 308
     assert reply.headers["Location"] == "https://zoldyq.example.com/queues/a/dequeue?count=2"

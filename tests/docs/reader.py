@@ -23,7 +23,7 @@ from zoldyq.client import Client, ServerUnreachable
 from zoldyq.config import Settings
 
 #: No block may take longer, in seconds.
-_LIMIT = 30
+_LIMIT = 120
 _COMMANDS = ("zoldyq", "gunicorn")
 
 
@@ -109,7 +109,7 @@ class Reader:
         server = ServerProcess(command, self._logs, settings)
         server.host, server.port = "127.0.0.1", port
         self._server = server
-        wait_until(lambda: server.ended or _is_healthy(server.url), 20)
+        wait_until(lambda: server.ended or _is_healthy(server.url))
         assert not server.ended, f"{block.where}: it did not serve: {server.log.read_text()}"
 
     # -- helpers -----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from tests.contract.raw import Api
+from tests.contract.servers import REACTORS
 from tests.helpers import Task, run_all, wait_until
 from tests.trust.audit import audit
 from tests.trust.conftest import Serve
@@ -36,7 +37,9 @@ Party = Callable[[], None]
 @contextmanager
 def embedded() -> Iterator[tuple[QueueManager, Address]]:
     """A server in this process, as a program that embeds the queues would run it."""
-    settings = Settings(host="127.0.0.1", port=0, default_queue_capacity=CAPACITY)
+    settings = Settings(
+        host="127.0.0.1", port=0, default_queue_capacity=CAPACITY, reactors=REACTORS
+    )
     manager = QueueManager(CAPACITY)
     app = create_app(settings, manager, connections=lambda: server.connections)
     server = make_server(settings, app)
