@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import socket
-import time
 
 import pytest
 
@@ -14,6 +13,8 @@ from tests.contract.raw import Api
 from tests.helpers import Task, wait_until
 
 OURS = ("native", "waitress")
+#: Seconds that no test waits: what ends all the same has not waited for what it must not wait for.
+AGES = 600
 
 
 @pytest.fixture(params=OURS)
@@ -24,28 +25,24 @@ def own_kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_server_ends_at_once(own_kind: str, run_server: Start, number: int) -> None:
-    server = run_server(own_kind)
+    server = run_server(own_kind, drain_seconds=AGES, idle_seconds=AGES)
     api = Api(server.address)
     api.enqueue("a", 1)
     api.drain("a")
-    began = time.monotonic()
     with api.wire():  # an idle connection holds nothing up
         server.signal(number)
         assert server.exit_code() == 0
-    assert time.monotonic() - began < 3
     assert "dropped" not in server.log.read_text()
 
 
 def test_a_long_poll_ends_with_204_at_once(own_kind: str, run_server: Start) -> None:
-    server = run_server(own_kind)
+    server = run_server(own_kind, drain_seconds=AGES)
     api = Api(server.address)
     api.put("/queues/a", {"capacity": 5})
-    waiting = Task(lambda: api.get("/queues/a/dequeue?timeout=50"))
+    waiting = Task(lambda: api.get(f"/queues/a/dequeue?timeout={AGES}"))
     wait_until(lambda: api.stats("a")["waiting_consumers"] == 1)
-    began = time.monotonic()
     server.signal()
     assert waiting.result().status == 204
-    assert time.monotonic() - began < 3
     assert server.exit_code() == 0
 
 

