@@ -98,8 +98,9 @@ def _start_caddy(proxy: Proxy, server: ServerProcess, folder: Path, key: Path) -
     caddy = tool("caddy", "caddy")
     text = (CONTRIB / "caddy" / "Caddyfile").read_text(encoding="utf-8")
     address = f"https://localhost:{proxy.port}"
+    tls = f"tls {proxy.certificate} {key}"
     for shipped, tried in (
-        (f"{NAME} {{\n", f"{address} {{\n\tbind 127.0.0.1\n\ttls {proxy.certificate} {key}\n"),
+        (f"{NAME}, :443 {{\n", f"{address}, :{proxy.port} {{\n\tbind 127.0.0.1\n\t{tls}\n"),
         (f"reverse_proxy {BACKEND} ", f"reverse_proxy {server.host}:{server.port} "),
     ):
         assert text.count(shipped) == 1, shipped

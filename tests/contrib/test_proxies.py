@@ -91,6 +91,40 @@ def test_messages_come_back_byte_for_byte(
     assert http.get(url_of(proxy, queue, "dequeue")).status_code == 204
 
 
+@pytest.mark.parametrize(
+    ("path", "status"), [("peek", 404), ("dequeue", 204), ("dequeue?timeout=x", 400)]
+)
+def test_a_request_of_http_1_0_without_a_host_is_answered_by_the_server(
+    proxy: Proxy, path: str, status: int
+) -> None:
+    assert ask(proxy, f"GET /queues/never-made/{path} HTTP/1.0\r\n\r\n")[0] == status
+
+
+def test_a_message_comes_over_http_1_0_without_a_host(proxy: Proxy, queue: RemoteQueue) -> None:
+    body = '{"payload":1}'
+    head = f"POST /queues/{queue.name}/enqueue HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"
+    status, answer = ask(proxy, head + body)
+    assert (status, json.loads(answer)["queued"]) == (200, True)
+    assert queue.stats().size == 1
+
+
+def test_a_head_as_large_as_the_server_takes_passes(proxy: Proxy) -> None:
+    line = "X-Long: " + "x" * (Settings().max_header_bytes - 1_000)
+    request = f"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{line}\r\n\r\n"
+    assert ask(proxy, request)[0] == 200
+
+
+def ask(proxy: Proxy, request: str) -> tuple[int, str]:
+    """Send a request as it is; return status and body, which ends with the connection."""
+    with proxy.connect() as connection:
+        connection.sendall(request.encode())
+        received = b""
+        while data := connection.recv(1 << 16):
+            received += data
+    head, _, body = received.decode().partition("\r\n\r\n")
+    return int(head.split()[1]), body
+
+
 def test_large_bodies_pass(proxy: Proxy, http: requests.Session, queue: RemoteQueue) -> None:
     payload = "x" * (MAX_BODY - 100)
     sent = http.post(url_of(proxy, queue, "enqueue"), json={"payload": payload})
