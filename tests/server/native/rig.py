@@ -17,7 +17,8 @@ from zoldyq.queue import QueueManager
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Limits, Operations
 from zoldyq.server.native.connection import Connection, Times
-from zoldyq.server.native.http.buffer import Head, HeadCache, RequestParser
+from zoldyq.server.native.http.buffer import RequestParser
+from zoldyq.server.native.http.head import Head, HeadCache
 from zoldyq.server.native.http.render import Renderer
 from zoldyq.server.native.http.routing import Router
 from zoldyq.server.native.loop.reactor import Reactor

@@ -13,7 +13,7 @@ from zoldyq.server.native.application import (
     make_environ,
     render_wsgi,
 )
-from zoldyq.server.native.http.buffer import parse_head
+from zoldyq.server.native.http.head import parse_head
 
 RAW = (
     b"POST /a%20b/%C3%A4?c=%64 HTTP/1.1\r\nHost: x\r\nContent-Type: t/u\r\nContent-Length: 3\r\n"

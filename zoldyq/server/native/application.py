@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse, WSGIApplication
 from zoldyq import wire
 from zoldyq.contract.errors import InternalError
 from zoldyq.server.api.router import TARGET_KEY
-from zoldyq.server.native.http.buffer import Head
+from zoldyq.server.native.http.head import Head
 from zoldyq.server.native.http.render import NO_BODY
 from zoldyq.wire import Buffer
 

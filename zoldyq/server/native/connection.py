@@ -20,7 +20,8 @@ import msgspec
 from zoldyq import wire
 from zoldyq.contract.errors import InternalError, RequestTimeout, ZoldyQError
 from zoldyq.server.api.operations import Operations, Wait
-from zoldyq.server.native.http.buffer import Head, RequestParser
+from zoldyq.server.native.http.buffer import RequestParser
+from zoldyq.server.native.http.head import Head
 from zoldyq.server.native.http.render import CONTINUE, Renderer
 from zoldyq.server.native.http.routing import Kind, Route
 from zoldyq.server.native.http.states import GONE, State, check_move

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from zoldyq.contract.errors import HeadersTooLarge, MalformedRequest, UnsupportedExpectation
-from zoldyq.server.native.http.buffer import Head, HeadCache, RequestParser, parse_head
+from zoldyq.server.native.http.buffer import RequestParser
+from zoldyq.server.native.http.head import Head, HeadCache, parse_head
 
 MAX_HEAD = 2048
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"

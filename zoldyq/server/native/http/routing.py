@@ -10,7 +10,7 @@ from zoldyq.contract.routes import DEQUEUES
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import DequeueCall, EnqueueCall, Operations
 from zoldyq.server.api.router import ROUTER, Target
-from zoldyq.server.native.http.buffer import Head
+from zoldyq.server.native.http.head import Head
 from zoldyq.wire import Headers, Reply
 
 
