@@ -48,7 +48,7 @@ ROOMS: dict[str, Room] = {
     SOCKETS: Room(set(), set()),
     "zoldyq.server.heap": Room(set(), set()),
     f"{NATIVE}.loop": Room({SOCKETS}, set()),
-    f"{NATIVE}.http": Room({CONTRACT, WIRE, API}, {"httptools"}),
+    f"{NATIVE}.http": Room({CONTRACT, WIRE, API}, {"httptools", "msgspec"}),
     NATIVE: Room(
         {CONTRACT, QUEUE, WIRE, API, SOCKETS, f"{NATIVE}.loop", f"{NATIVE}.http"}, {"msgspec"}
     ),

@@ -17,7 +17,7 @@ from zoldyq import __version__
 from zoldyq.config import Settings
 from zoldyq.queue import QueueManager
 from zoldyq.server.heap import HeapTrimmer
-from zoldyq.server.native.connection import Times
+from zoldyq.server.native.http.engine import Times
 from zoldyq.server.native.server import NativeLimits, NativeServer
 from zoldyq.server.wsgi.app import ZoldyQApp, create_app
 from zoldyq.server.wsgi.waitress_server import WaitressServer

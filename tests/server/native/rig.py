@@ -16,12 +16,14 @@ from tests.helpers import Task
 from zoldyq.queue import QueueManager
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Limits, Operations
-from zoldyq.server.native.connection import Connection, Times
-from zoldyq.server.native.http.buffer import RequestParser
+from zoldyq.server.native.connection import Connection
+from zoldyq.server.native.http.buffer import RequestBuffer
+from zoldyq.server.native.http.engine import Times
 from zoldyq.server.native.http.head import Head, HeadCache
 from zoldyq.server.native.http.render import Renderer
 from zoldyq.server.native.http.routing import Router
 from zoldyq.server.native.loop.reactor import Reactor
+from zoldyq.server.native.stream import PlainStream
 from zoldyq.wire import Buffer
 
 T = TypeVar("T")
@@ -31,7 +33,7 @@ class ReactorThread:
     """Runs a reactor. Use it in a ``with``."""
 
     def __init__(self) -> None:
-        self.renderer = Renderer()
+        self.renderer = Renderer(75)
         self.reactor = Reactor("test", self.renderer.tick)
         self._thread = threading.Thread(target=self.reactor.run, daemon=True)
 
@@ -96,7 +98,7 @@ class Rig(ReactorThread):
 
     def detach(self, connection: Connection, head: Head, unread: bytes) -> None:
         self.detached.append((connection, unread))
-        connection.sock.close()
+        connection.stream.close()
         self.closed()
 
     def closed(self) -> None:
@@ -110,10 +112,11 @@ class Rig(ReactorThread):
         ours.setblocking(False)
         if buffer is not None:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
-        parser = RequestParser(self._heads, 1 << 14)
+        requests = RequestBuffer(self._heads, 1 << 14)
+        stream = PlainStream(ours)
         connection = self.call(
             lambda: Connection(
-                ours, ("test", 0), self.reactor, self, parser=parser, renderer=self.renderer
+                stream, ("test", 0), self.reactor, self, buffer=requests, renderer=self.renderer
             )
         )
         return connection, Pipe(theirs)

@@ -14,6 +14,7 @@ from zoldyq.server.native.application import (
     render_wsgi,
 )
 from zoldyq.server.native.http.head import parse_head
+from zoldyq.server.native.http.render import CLOSE_LINES, keep_alive_lines
 
 RAW = (
     b"POST /a%20b/%C3%A4?c=%64 HTTP/1.1\r\nHost: x\r\nContent-Type: t/u\r\nContent-Length: 3\r\n"
@@ -116,7 +117,7 @@ class TestRendering:
         return response
 
     def test_lengths_and_connections_are_the_server_s(self) -> None:
-        data = render_wsgi(self.make(), close=True, http10=False, head=False)
+        data = render_wsgi(self.make(), CLOSE_LINES, head=False)
         assert data.startswith(b"HTTP/1.1 200 OK\r\nDate: ")
         assert b"\r\nContent-Length: 3\r\n" in data
         assert b"99" not in data
@@ -125,12 +126,12 @@ class TestRendering:
         assert data.endswith(b"\r\n\r\nabc")
 
     def test_a_head_has_the_length_that_a_get_would_have_and_no_body(self) -> None:
-        data = render_wsgi(self.make(), close=False, http10=False, head=True)
+        data = render_wsgi(self.make(), keep_alive_lines(75), head=True)
         assert data.count(b"\r\nContent-Length: 99\r\n") == 1
         assert data.endswith(b"\r\n\r\n")
 
     @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
     def test_some_have_no_length(self, status: str) -> None:
-        data = render_wsgi(self.make(status, b""), close=False, http10=True, head=False)
+        data = render_wsgi(self.make(status, b""), keep_alive_lines(75), head=False)
         assert b"Content-Length" not in data
         assert b"\r\nConnection: keep-alive\r\n" in data

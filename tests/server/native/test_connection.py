@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.contract.raw import request_bytes
 from tests.helpers import wait_until
 from tests.server.native.rig import Pipe, Rig
-from zoldyq.server.native.connection import Connection, Times
+from zoldyq.server.native.connection import Connection
+from zoldyq.server.native.http.engine import Times
 from zoldyq.server.native.loop.poller import READ
 
 DEQUEUE = request_bytes("GET", "/queues/q/dequeue")
@@ -245,8 +246,8 @@ class TestSlowReaders:
         with Rig() as rig:
             rig.enqueue("q", *"abcde")
             connection, pipe = rig.connect()
-            stingy = Stingy(connection.sock, [taken, more])
-            connection.sock = stingy  # type: ignore[assignment]
+            stingy = Stingy(connection.stream.sock, [taken, more])
+            connection.stream.sock = stingy  # type: ignore[assignment]
             with pipe:
                 pipe.send(DEQUEUE * 5)
                 pipe.half_close()

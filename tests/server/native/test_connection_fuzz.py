@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.contract.raw import request_bytes
 from tests.helpers import Task, wait_until
 from tests.server.native.rig import Pipe, Rig
-from zoldyq.server.native.connection import Times
+from zoldyq.server.native.http.engine import Times
 
 DEQUEUE = request_bytes("GET", "/queues/q/dequeue")
 SMALL_BUFFER = 4096

@@ -21,7 +21,7 @@ from zoldyq.wire import Buffer
 _log = logging.getLogger(__name__)
 
 #: Headers of an application that are the server's to write: for a HEAD, and for all others.
-_OURS_FOR_HEAD = frozenset({"connection", "date"})
+_OURS_FOR_HEAD = frozenset({"connection", "date", "keep-alive"})
 _OURS = _OURS_FOR_HEAD | {"content-length"}
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None] | None
@@ -111,19 +111,17 @@ def call_application(application: WSGIApplication, environ: dict[str, Any]) -> R
     return response
 
 
-def render_wsgi(response: Response, *, close: bool, http10: bool, head: bool) -> bytes:
+def render_wsgi(response: Response, connection: str, *, head: bool) -> bytes:
     """Return the whole response that a WSGI application gave.
 
-    The response to a ``head`` has no body, and the length that the application gave for it.
+    ``connection`` are the header lines that say whether the connection stays open. The response
+    to a ``head`` has no body, and the length that the application gave for it.
     """
     lines = [f"HTTP/1.1 {response.status}", f"Date: {formatdate(usegmt=True)}"]
     ours = _OURS_FOR_HEAD if head else _OURS
     lines += [f"{name}: {value}" for name, value in response.headers if name.lower() not in ours]
     if not head and int(response.status[:3]) not in NO_BODY:
         lines.append(f"Content-Length: {len(response.body)}")
-    if close:
-        lines.append("Connection: close")
-    elif http10:
-        lines.append("Connection: keep-alive")
-    beginning = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    lines.append(connection)
+    beginning = ("\r\n".join(lines) + "\r\n").encode("latin-1")
     return beginning if head else beginning + response.body

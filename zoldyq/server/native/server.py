@@ -16,14 +16,16 @@ from zoldyq.contract.errors import TooManyConnections
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Operations
 from zoldyq.server.native.application import call_application, make_environ, render_wsgi
-from zoldyq.server.native.connection import Connection, Times
-from zoldyq.server.native.http.buffer import RequestParser
+from zoldyq.server.native.connection import Connection
+from zoldyq.server.native.http.buffer import RequestBuffer
+from zoldyq.server.native.http.engine import Times
 from zoldyq.server.native.http.head import Head, HeadCache
-from zoldyq.server.native.http.render import Renderer
+from zoldyq.server.native.http.render import CLOSE_LINES, Renderer, keep_alive_lines
 from zoldyq.server.native.http.routing import Router
 from zoldyq.server.native.loop.listener import Listener
 from zoldyq.server.native.loop.reactor import Reactor
 from zoldyq.server.native.pool import WorkerPool
+from zoldyq.server.native.stream import PlainStream
 from zoldyq.server.sockets import describe, open_tcp, open_unix
 from zoldyq.wire import Buffer
 
@@ -64,7 +66,8 @@ class NativeServer:
         self._application = application
         self._limits = limits or NativeLimits()
         router = Router(operations, access)
-        self._renderers = [Renderer() for _ in range(self._limits.reactors)]
+        self._keep_alive = keep_alive_lines(self.times.idle)
+        self._renderers = [Renderer(self.times.idle) for _ in range(self._limits.reactors)]
         self._reactors = [
             Reactor(f"zoldyq-reactor-{number + 1}", renderer.tick)
             for number, renderer in enumerate(self._renderers)
@@ -154,13 +157,12 @@ class NativeServer:
     def _adopt(
         self, sock: socket.socket, peer: tuple[str, int], index: int, *, refused: bool
     ) -> None:
-        parser = RequestParser(self._heads[index], self._limits.max_header_bytes)
         connection = Connection(
-            sock,
+            PlainStream(sock),
             peer,
             self._reactors[index],
             self,
-            parser=parser,
+            buffer=RequestBuffer(self._heads[index], self._limits.max_header_bytes),
             renderer=self._renderers[index],
         )
         if refused:
@@ -186,9 +188,8 @@ class NativeServer:
         environ = make_environ(head, body, connection.peer, self._address)
         response = call_application(self._application, environ)
         close = not head.keep_alive
-        data = render_wsgi(
-            response, close=close, http10=head.version == "1.0", head=head.method == "HEAD"
-        )
+        connection_lines = CLOSE_LINES if close else self._keep_alive
+        data = render_wsgi(response, connection_lines, head=head.method == "HEAD")
         connection.reactor.post(partial(connection.answered, data, close=close))
 
     def detach(self, connection: Connection, head: Head, unread: bytes) -> None:
@@ -210,11 +211,11 @@ class NativeServer:
         if admitted:
             thread.start()
         else:
-            connection.sock.close()
+            connection.stream.close()
             self.closed()
 
     def _run_session(self, connection: Connection, head: Head, unread: bytes) -> None:
-        sock = connection.sock
+        sock = connection.stream.sock
         environ = make_environ(head, b"", connection.peer, self._address)
         # simple-websocket looks for the socket under the names of the servers that it knows.
         environ["werkzeug.socket"] = sock
@@ -223,7 +224,7 @@ class NativeServer:
             sock.setblocking(True)
             response = call_application(self._application, environ)
             if response.status:  # it was refused, in plain HTTP
-                sock.sendall(render_wsgi(response, close=True, http10=False, head=False))
+                sock.sendall(render_wsgi(response, CLOSE_LINES, head=False))
         except OSError:
             _log.debug("a WebSocket client has gone", exc_info=True)
         finally:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from zoldyq.contract.errors import HeadersTooLarge, MalformedRequest, UnsupportedExpectation
-from zoldyq.server.native.http.buffer import RequestParser
+from zoldyq.server.native.http.buffer import RequestBuffer
 from zoldyq.server.native.http.head import Head, HeadCache, parse_head
 
 MAX_HEAD = 2048
@@ -17,15 +17,15 @@ CHUNKED = (
 Request = tuple[str, str, str, bytes]
 
 
-def make_parser() -> RequestParser:
-    return RequestParser(HeadCache(lambda _: None), MAX_HEAD)
+def make_parser() -> RequestBuffer:
+    return RequestBuffer(HeadCache(lambda _: None), MAX_HEAD)
 
 
 def summary(head: Head, body: bytes | bytearray) -> Request:
     return head.method, head.path, head.query, bytes(body)
 
 
-def read(parser: RequestParser, stream: bytes, size: int) -> list[Request]:
+def read(parser: RequestBuffer, stream: bytes, size: int) -> list[Request]:
     """Feed a stream in pieces of ``size`` bytes and return the requests in it."""
     requests = []
     for at in range(0, len(stream), size):
@@ -338,7 +338,7 @@ class TestHeadCache:
         prepared: list[Head] = []
         cache = HeadCache(prepared.append)
         for _ in range(3):
-            assert len(read(RequestParser(cache, MAX_HEAD), GET + POST + GET, 10_000)) == 3
+            assert len(read(RequestBuffer(cache, MAX_HEAD), GET + POST + GET, 10_000)) == 3
         assert [head.path for head in prepared] == ["/a", "/b"]
 
     def test_heads_that_differ_in_a_byte_are_told_apart(self) -> None:
@@ -354,7 +354,7 @@ class TestHeadCache:
 
     def test_more_heads_than_it_keeps(self) -> None:
         cache = HeadCache(lambda _: None)
-        parser = RequestParser(cache, MAX_HEAD)
+        parser = RequestBuffer(cache, MAX_HEAD)
         stream = b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % n for n in range(3000))
         paths = [request[1] for request in read(parser, stream, 100_000)]
         assert paths == [f"/{n}" for n in range(3000)]

@@ -7,7 +7,7 @@ from zoldyq.wire import NO_STORE, NOTHING_CAME, Reply
 
 
 def make_renderer() -> Renderer:
-    renderer = Renderer()
+    renderer = Renderer(idle_seconds=75)
     renderer.tick(784_111_777)
     return renderer
 
@@ -20,6 +20,8 @@ class TestReplies:
             b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
             b"Content-Type: application/json\r\n"
             b"Cache-Control: no-store\r\n"
+            b"Connection: keep-alive\r\n"
+            b"Keep-Alive: timeout=75\r\n"
             b"Content-Length: 7\r\n"
             b'\r\n{"a":1}'
         )
@@ -28,28 +30,35 @@ class TestReplies:
         assert make_renderer().render(NOTHING_CAME) == (
             b"HTTP/1.1 204 No Content\r\n"
             b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-            b"Cache-Control: no-store\r\n\r\n"
+            b"Cache-Control: no-store\r\n"
+            b"Connection: keep-alive\r\n"
+            b"Keep-Alive: timeout=75\r\n\r\n"
         )
 
     def test_an_empty_body_has_a_length(self) -> None:
         assert b"\r\nContent-Length: 0\r\n\r\n" in make_renderer().render(Reply(200))
 
     @pytest.mark.parametrize(
-        ("close", "http10", "connection"),
-        [
-            (True, False, b"Connection: close\r\n"),
-            (True, True, b"Connection: close\r\n"),
-            (False, True, b"Connection: keep-alive\r\n"),
-            (False, False, b""),
-        ],
+        "reply", [Reply(200, b"1"), Reply(200, headers=NO_STORE), NOTHING_CAME]
     )
-    @pytest.mark.parametrize("reply", [Reply(200, b"1"), NOTHING_CAME])
-    def test_the_connection_header(
-        self, reply: Reply, close: bool, http10: bool, connection: bytes
+    def test_the_last_response_says_that_the_connection_closes(self, reply: Reply) -> None:
+        response = make_renderer().render(reply, close=True)
+        assert b"Connection: close\r\n" in response
+        assert b"eep-" not in response
+
+    @pytest.mark.parametrize(("idle", "shown"), [(75, b"=75\r"), (1.9, b"=1\r"), (0.5, None)])
+    def test_an_idle_connection_may_be_used_for_whole_seconds(
+        self, idle: float, shown: bytes | None
     ) -> None:
-        response = make_renderer().render(reply, close=close, http10=http10)
-        assert response.count(b"Connection:") == bool(connection)
-        assert connection in response
+        response = Renderer(idle).render(Reply(200, headers=NO_STORE))
+        assert b"Connection: keep-alive\r\n" in response
+        assert (b"Keep-Alive: timeout" in response) is (shown is not None)
+        assert shown is None or b"Keep-Alive: timeout" + shown in response
+
+    @pytest.mark.parametrize("reply", [Reply(400, b"why"), Reply(200, b"why", headers=NO_STORE)])
+    def test_the_answer_to_a_head_has_the_length_and_no_content(self, reply: Reply) -> None:
+        whole = make_renderer().render(reply)
+        assert make_renderer().render(reply, head=True) == whole.removesuffix(b"why")
 
     def test_replies_that_differ_in_anything_are_told_apart(self) -> None:
         renderer = make_renderer()

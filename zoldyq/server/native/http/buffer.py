@@ -15,7 +15,7 @@ _END = b"\r\n\r\n"
 _FIRST_BODY_BYTES = 1 << 16
 
 
-class RequestParser:
+class RequestBuffer:
     """Cuts one connection's stream into requests.
 
     ``feed`` bytes, then take requests with ``next_request`` until it returns None. An error is
@@ -55,6 +55,13 @@ class RequestParser:
     def body_bytes(self) -> int:
         """How many bytes of the pending body have come."""
         return self._filled if self._chunks is None else len(self._chunks.body)
+
+    @property
+    def answers_head(self) -> bool:
+        """Whether the request that is being read is a HEAD, whose answer has no content."""
+        if self.pending is not None:
+            return self.pending.method == "HEAD"
+        return self._data.startswith(b"HEAD ", self._start)
 
     def whole_request(self, data: bytes) -> tuple[Head, bytes] | None:
         """Return the request that ``data`` is, to the byte, if its head is known.

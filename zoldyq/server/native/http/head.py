@@ -26,8 +26,8 @@ class Head:
     """The head of a request, as it was understood.
 
     ``path`` is percent-decoded (one character a byte, as WSGI has it), ``query`` is raw,
-    ``headers`` have lower-case names. ``route`` is a place for whoever serves the request: it is
-    worked out once for all requests with this head.
+    ``headers`` have lower-case names. ``route`` is worked out once for all requests with this
+    head.
     """
 
     __slots__ = (

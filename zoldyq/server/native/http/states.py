@@ -1,7 +1,7 @@
 """The states of a connection and the moves between them.
 
-Two things are beside the states, for they go with most of them: whether bytes wait to be sent, and
-whether the connection ends once they are out.
+One thing stands beside the states, because it goes with most of them: whether bytes wait to be
+sent. The stream knows that.
 """
 
 from __future__ import annotations
@@ -10,29 +10,36 @@ import enum
 
 
 class State(enum.Enum):
-    """What a connection is about."""
+    """What a connection does."""
 
-    READING = "a request is being read, or the next one awaited"
+    READING = "the head of a request is awaited or being read"
+    BODY = "the body of a request is being read; the server agreed to take it"
     PARKED = "an enqueue or dequeue stands in its queue's line"
     WORKING = "a worker answers the request"
-    LINGERING = "the last response is written, and what the peer still sends is thrown away"
+    ENDING = "the last answer is made; nothing more is read"
+    UPGRADING = "a WebSocket handshake was read; the socket leaves once the answers are out"
+    LINGERING = "the last answer is written, and what the peer still sends is thrown away"
     DETACHED = "the socket belongs to a WebSocket session"
     CLOSED = "the socket is closed"
 
 
-#: States in which the socket is nothing of the connection's any more.
+#: States in which the socket belongs to the connection no longer.
 GONE = frozenset({State.DETACHED, State.CLOSED})
 
 _MOVES = {
     State.READING: {
+        State.BODY,
         State.PARKED,
         State.WORKING,
-        State.LINGERING,
-        State.DETACHED,
+        State.ENDING,
+        State.UPGRADING,
         State.CLOSED,
     },
+    State.BODY: {State.READING, State.ENDING, State.CLOSED},
     State.PARKED: {State.READING, State.CLOSED},
     State.WORKING: {State.READING, State.CLOSED},
+    State.ENDING: {State.LINGERING, State.CLOSED},
+    State.UPGRADING: {State.DETACHED, State.CLOSED},
     State.LINGERING: {State.CLOSED},
     State.DETACHED: set(),
     State.CLOSED: set(),
@@ -42,4 +49,4 @@ _MOVES = {
 def check_move(before: State, after: State) -> None:
     """Raise RuntimeError unless a connection may go from one state to the other."""
     if after not in _MOVES[before]:
-        raise RuntimeError(f"a connection cannot go from {before} to {after}")
+        raise RuntimeError(f"a connection cannot go from {before.name} to {after.name}")
