@@ -34,7 +34,7 @@ SETTINGS = Settings(
 )
 
 #: Headers that differ from server to server, and mean the same.
-OWN_HEADERS = {"date", "connection", "content-length", "server"}
+OWN_HEADERS = {"date", "connection", "keep-alive", "content-length", "server"}
 
 _TIMES = re.compile(
     rb'("(?:enqueued_at|uptime_seconds|oldest_age_seconds)":)[0-9.e-]+'
