@@ -12,7 +12,6 @@ any point in between loses nothing.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -20,16 +19,14 @@ from typing import Protocol
 import msgspec
 
 from zoldyq import wire
-from zoldyq.contract.errors import InternalError, RequestTimeout, ZoldyQError
+from zoldyq.contract.errors import RequestTimeout, ZoldyQError
 from zoldyq.server.api.operations import Operations, Wait
 from zoldyq.server.native.http.buffer import RequestBuffer
 from zoldyq.server.native.http.head import Head
 from zoldyq.server.native.http.render import CONTINUE, Renderer
-from zoldyq.server.native.http.routing import Kind, Route
+from zoldyq.server.native.http.routing import Kind, Refusal
 from zoldyq.server.native.http.states import State, check_move
 from zoldyq.wire import Buffer, Reply
-
-_log = logging.getLogger(__name__)
 
 #: How long the peer of a closed connection gets to read the last response, in seconds.
 _LINGER_SECONDS = 2.0
@@ -196,7 +193,7 @@ class Engine:
 
     def fail(self, error: ZoldyQError) -> Answer:
         """Refuse to go on, and say why. Call it while READING or in a BODY."""
-        return self._refuse(wire.error_reply(error))
+        return self._refuse(self._operations.refusals.refuse(error))
 
     # -- deadlines -------------------------------------------------------------------------------
 
@@ -279,7 +276,7 @@ class Engine:
             else:
                 return self._pass_on(head, body)
         except Exception as error:  # noqa: BLE001 - told apart and logged there
-            return self._answer(head, _refusal(error, route))
+            return self._answer(head, operations.refusals.refuse(error, route.cors))
         if isinstance(outcome, Reply):
             self.taken = outcome
             if route.cors:
@@ -304,8 +301,8 @@ class Engine:
     def _pass_on(self, head: Head, body: Buffer) -> Outcome:
         """Refuse a request, or give it to those who answer what the loop does not."""
         route = head.route
-        if route.kind is Kind.REFUSED:
-            return self._answer(head, route.refusal)
+        if route.refusal is not None:
+            return self._answer(head, self._refused(route.refusal))
         self._head = head
         if route.kind is Kind.WEBSOCKET:
             self._move(State.UPGRADING)
@@ -313,12 +310,17 @@ class Engine:
         self._move(State.WORKING)
         return Pass(head, body)
 
+    def _refused(self, refusal: Refusal) -> Reply:
+        """Return the reply of a refusal that was worked out before, and count it."""
+        self._operations.refusals.count(refusal.code)
+        return refusal.reply
+
     def _look_at_body(self, head: Head) -> Outcome | None:
         """Decide about a body that has not come whole: refuse it, invite it, or let it come."""
         if self.state is _READING:
             self.since = self._clock.now
             if head.route.refusal is not None:
-                return self._refuse(head.route.refusal)
+                return self._refuse(self._refused(head.route.refusal))
             self._move(_BODY)
             if head.expects_continue and not self.buffer.body_bytes:
                 return Answer(CONTINUE, wire.NOTHING_CAME)
@@ -326,7 +328,7 @@ class Engine:
             try:
                 self._operations.limits.check_body(self.buffer.body_bytes)
             except ZoldyQError as error:
-                return self._refuse(wire.error_reply(error, head.route.cors))
+                return self._refuse(self._operations.refusals.refuse(error, head.route.cors))
         return None
 
     def _refuse(self, reply: Reply) -> Answer:
@@ -344,25 +346,19 @@ class Engine:
             reply = wait.finish(expired=expired)
         except Exception as error:  # noqa: BLE001 - told apart and logged there
             wait.abandon()
-            reply = _refusal(error, head.route)
-        self.taken = reply
+            reply = self._operations.refusals.refuse(error, head.route.cors)
+        else:
+            self.taken = reply
+            reply = wire.with_headers(reply, head.route.cors)
         self._head = self._wait = None
         self._generation += 1
         self._move(_READING)
         self.since = self._clock.now  # a next request that has begun had no chance to go on
-        return self._answer(head, wire.with_headers(reply, head.route.cors))
+        return self._answer(head, reply)
 
     def _move(self, state: State) -> None:
         check_move(self.state, state)
         self.state = state
-
-
-def _refusal(error: Exception, route: Route) -> Reply:
-    """Return the reply to a request that was refused, or that broke something."""
-    if not isinstance(error, ZoldyQError):
-        _log.error("a request was answered 500", exc_info=error)
-        error = InternalError("something went wrong inside the server: its log says what")
-    return wire.error_reply(error, route.cors)
 
 
 def _nobody_waits() -> None:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import enum
+from typing import NamedTuple
 
 from zoldyq import wire
 from zoldyq.contract.errors import ZoldyQError
 from zoldyq.contract.routes import DEQUEUES
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import DequeueCall, EnqueueCall, Operations
+from zoldyq.server.api.refusals import refusal_reply
 from zoldyq.server.api.router import ROUTER, Target
 from zoldyq.server.native.http.head import Head
 from zoldyq.wire import Headers, Reply
 
 
-class Kind(enum.IntEnum):
+class Kind(enum.Enum):
     """Who answers a request."""
 
-    ENQUEUE = 1  # the event loop
-    DEQUEUE = 2  # the event loop
-    REFUSED = 3  # the event loop, with the same reply each time
-    WEBSOCKET = 4  # a thread of its own
-    APPLICATION = 5  # the WSGI application, on the worker pool
+    LOOP = "the event loop"
+    WEBSOCKET = "a thread of its own"
+    APPLICATION = "the WSGI application, on the worker pool"
+
+
+class Refusal(NamedTuple):
+    """The reply to every request with the same fault in its head, and the code of the error."""
+
+    code: str
+    reply: Reply
 
 
 class Route:
@@ -34,7 +41,7 @@ class Route:
         self.cors: Headers = ()
         self.enqueue: EnqueueCall | None = None
         self.dequeue: DequeueCall | None = None
-        self.refusal: Reply | None = None
+        self.refusal: Refusal | None = None
         self.target: Target | None = None
 
 
@@ -58,9 +65,9 @@ class Router:
                 self._prepare_hot(head, route, target)
             self._operations.limits.check_body(head.content_length)
         except ZoldyQError as error:
-            route.kind = Kind.REFUSED
+            route.kind = Kind.LOOP
             route.enqueue = route.dequeue = None
-            route.refusal = wire.error_reply(error, route.cors)
+            route.refusal = Refusal(error.code, refusal_reply(error, route.cors))
 
     def _prepare_hot(self, head: Head, route: Route, target: Target) -> None:
         """Take on what the event loop answers itself: no worker ever enqueues or dequeues."""
@@ -73,13 +80,13 @@ class Router:
                 target.name, head.query, head.header("content-type")
             )
             wire.check_content_encoding(head.header("content-encoding"))
-            route.kind = Kind.ENQUEUE
+            route.kind = Kind.LOOP
         elif operation in DEQUEUES:
             self._admit(head, route, target)
             route.dequeue = self._operations.dequeue_call(
                 target.name, head.query, head.header("accept")
             )
-            route.kind = Kind.DEQUEUE
+            route.kind = Kind.LOOP
 
     def _admit(self, head: Head, route: Route, target: Target) -> None:
         route.cors = self._access.cors_headers(head.header("origin"))
