@@ -10,7 +10,7 @@ from zoldyq import __version__
 from zoldyq.contract.errors import QueueFull
 from zoldyq.metrics.durations import OperationDurations
 from zoldyq.metrics.prometheus import ZoldyQCollector, registry_of
-from zoldyq.queue import QueueManager, Waiter
+from zoldyq.queue import Delivery, QueueManager
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -50,15 +50,16 @@ def name_of(queue: str) -> tuple[tuple[str, str], ...]:
 
 
 def test_each_queue_tells_its_counters(queues: QueueManager, collector: ZoldyQCollector) -> None:
-    queues.offer("emails", [b"1", b"2", b"3"])
+    queues.enqueue_many("emails", [b"1", b"2", b"3"])
     with pytest.raises(QueueFull):
-        queues.offer("emails", [b"4"])
-    queues.put_back("emails", queues.poll("emails").messages)
-    queues.poll("emails", 2)
+        queues.enqueue_many("emails", [b"4"])
+    delivery = queues.begin_dequeue("emails")
+    assert isinstance(delivery, Delivery)
+    queues.put_back("emails", delivery)
+    queues.dequeue_many("emails", 2)
     queues.purge("emails")
-    queues.poll("emails")
-    waiter = Waiter(lambda: None)
-    queues.join("emails", waiter)
+    queues.dequeue("emails")
+    queues.begin_dequeue("emails", wake=lambda: None)
     assert of_queue(scrape(collector), "emails") == {
         "zoldyq_queue_size": 0,
         "zoldyq_queue_capacity": 3,
@@ -77,7 +78,7 @@ def test_each_queue_tells_its_counters(queues: QueueManager, collector: ZoldyQCo
 def test_size_bytes_and_age_follow_what_is_queued(
     queues: QueueManager, collector: ZoldyQCollector
 ) -> None:
-    queues.offer("emails", [b"12345"], 1_000_000)
+    queues.begin_enqueue("emails", [b"12345"], 1_000_000)
     samples = of_queue(scrape(collector), "emails")
     assert samples["zoldyq_queue_size"] == 1
     assert samples["zoldyq_queue_bytes"] == queues.stats("emails").bytes
@@ -87,7 +88,7 @@ def test_size_bytes_and_age_follow_what_is_queued(
 def test_a_deleted_queue_disappears_and_its_messages_count_as_dropped(
     queues: QueueManager, collector: ZoldyQCollector
 ) -> None:
-    queues.offer("emails", [b"1", b"2"])
+    queues.enqueue_many("emails", [b"1", b"2"])
     queues.delete("emails")
     samples = scrape(collector)
     assert of_queue(samples, "emails") == {}
@@ -132,7 +133,7 @@ def test_the_version_is_told(collector: ZoldyQCollector) -> None:
 def test_every_counter_is_exposed_under_its_own_name_alone(
     queues: QueueManager, collector: ZoldyQCollector
 ) -> None:
-    queues.offer("emails", [b"1"])
+    queues.enqueue_many("emails", [b"1"])
     text = generate_latest(registry_of(collector)).decode()
     assert "# TYPE zoldyq_enqueued_total counter" in text
     assert "_created" not in text
@@ -140,8 +141,8 @@ def test_every_counter_is_exposed_under_its_own_name_alone(
 
 def test_two_registries_do_not_mix(queues: QueueManager, durations: OperationDurations) -> None:
     other = QueueManager()
-    other.offer("theirs", [b"1"])
-    queues.offer("ours", [b"1"])
+    other.enqueue_many("theirs", [b"1"])
+    queues.enqueue_many("ours", [b"1"])
     ours = registry_of(ZoldyQCollector(queues, durations, lambda: 0))
     theirs = registry_of(ZoldyQCollector(other, durations, lambda: 0))
     assert queue_names(ours) == {"ours"}

@@ -10,6 +10,7 @@ from zoldyq.contract.errors import (
     MemoryLimit,
     QueueClosed,
     QueueFull,
+    ShuttingDown,
     ZoldyQError,
 )
 from zoldyq.queue import MESSAGE_OVERHEAD
@@ -48,6 +49,7 @@ class QueueModel:
     consumers: list[Consumer] = field(default_factory=list)
     producers: list[Producer] = field(default_factory=list)
     closed: bool = False
+    stopping: bool = False
     discarding: bool = False
     enqueued: int = 0
     dequeued: int = 0
@@ -56,46 +58,47 @@ class QueueModel:
     put_back_count: int = 0
     purged: int = 0
 
-    def offer(self, payloads: Payloads, waits: bool) -> Refusal | None:
-        """Return why the messages are refused, None if they are taken."""
+    def enqueue(self, payloads: Payloads, waits: bool) -> Refusal | Producer | None:
+        """Return why the messages are refused or who stands in line, None if they are taken."""
         if self.closed:
-            return QueueClosed
+            return self._end()
         if len(payloads) > self.capacity:
             return BatchExceedsCapacity
         if self.producers or len(self.messages) + len(payloads) > self.capacity:
-            self.full += not waits
+            if waits:
+                self.producers.append(Producer(payloads))
+                return self.producers[-1]
+            self.full += 1
             return QueueFull
         return self._take_in(payloads)
 
-    def join_for_room(self, producer: Producer) -> None:
-        self.producers.append(producer)
-        self._settle()
-
-    def leave_room(self, producer: Producer) -> Refusal | int:
+    def leave_producers(self, producer: Producer, expired: bool) -> Refusal | int:
         if producer in self.producers:
             self.producers.remove(producer)
             producer.outcome = self._why_not(producer)
-            self.full += producer.outcome is QueueFull
+            self.full += expired and not self.closed
             self._settle()
         assert producer.outcome is not None
         return producer.outcome
 
+    def _end(self) -> Refusal:
+        return ShuttingDown if self.stopping else QueueClosed
+
     def _why_not(self, producer: Producer) -> Refusal:
         if self.closed:
-            return QueueClosed
+            return self._end()
         return BatchExceedsCapacity if len(producer.payloads) > self.capacity else QueueFull
 
-    def poll(self, count: int, waits: bool) -> Payloads:
-        self.timeouts += not self.messages and not waits
-        return self._give(count)
+    def dequeue(self, count: int, waits: bool) -> Payloads | Consumer:
+        if self.messages or (self.closed and waits):
+            return self._give(count)
+        if waits:
+            self.consumers.append(Consumer(count))
+            return self.consumers[-1]
+        self.timeouts += 1
+        return []
 
-    def join(self, consumer: Consumer) -> None:
-        self.consumers.append(consumer)
-        if self.messages:
-            self.consumers.remove(consumer)
-            consumer.given = self._give(consumer.count)
-
-    def leave(self, consumer: Consumer, expired: bool) -> Payloads:
+    def leave_consumers(self, consumer: Consumer, expired: bool) -> Payloads:
         if consumer in self.consumers:
             self.consumers.remove(consumer)
             self.timeouts += expired
@@ -103,11 +106,12 @@ class QueueModel:
         return given
 
     def put_back(self, payloads: Payloads) -> int:
+        """Put each message back where it was: payloads are numbers, in order of arrival."""
         if self.discarding:
             return 0
         self.put_back_count += len(payloads)
         rest = self._serve_line(payloads)
-        self.messages[:0] = rest
+        self.messages = sorted(self.messages + rest, key=int)
         self.memory.used += cost(rest)
         return len(payloads)
 
@@ -119,8 +123,9 @@ class QueueModel:
         self._settle()
         return purged
 
-    def close(self, discard: bool) -> int:
+    def close(self, discard: bool, stopping: bool = False) -> int:
         self.closed = True
+        self.stopping = stopping
         self.discarding |= discard
         return self.purge() if discard else 0
 

@@ -8,10 +8,12 @@ import pytest
 
 from zoldyq.queue import (
     Bell,
+    ConsumerPlace,
+    Delivery,
     Message,
     MessageQueue,
-    RoomWaiter,
-    Waiter,
+    ProducerPlace,
+    Wake,
 )
 
 
@@ -38,21 +40,30 @@ class Payload:
     __hash__ = None  # type: ignore[assignment]
 
 
-def joined(queue: MessageQueue, count: int = 1) -> Waiter:
+def taken(queue: MessageQueue, count: int = 1, max_bytes: int | None = None) -> Delivery:
+    """Take what is there, as a consumer that does not wait."""
+    outcome = queue.begin_dequeue(count, max_bytes)
+    assert isinstance(outcome, Delivery)
+    return outcome
+
+
+def in_line(queue: MessageQueue, count: int = 1, wake: Wake = ignore) -> ConsumerPlace:
     """A consumer that stands in line, holding no thread."""
-    waiter = Waiter(ignore, count)
-    queue.join(waiter)
-    return waiter
+    outcome = queue.begin_dequeue(count, wake=wake)
+    assert isinstance(outcome, ConsumerPlace)
+    return outcome
 
 
-def joined_for_room(queue: MessageQueue, *payloads: bytes) -> RoomWaiter:
-    waiter = RoomWaiter(ignore, payloads)
-    queue.join_for_room(waiter)
-    return waiter
+def in_line_for_room(queue: MessageQueue, *payloads: bytes, wake: Wake = ignore) -> ProducerPlace:
+    """A producer that stands in line, holding no thread."""
+    outcome = queue.begin_enqueue(payloads, wake=wake)
+    assert isinstance(outcome, ProducerPlace)
+    return outcome
 
 
-def collect(queue: MessageQueue, *waiters: Waiter) -> list[list[bytes]]:
-    return [texts(queue.leave(waiter).messages) for waiter in waiters]
+def collect(*places: ConsumerPlace) -> list[list[bytes]]:
+    """What each of these consumers was given."""
+    return [texts(place.leave().messages) for place in places]
 
 
 class InterruptedHereError(Exception):

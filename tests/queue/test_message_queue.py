@@ -10,18 +10,18 @@ from tests.queue.places import (
     Payload,
     collect,
     ignore,
-    joined,
-    joined_for_room,
+    in_line,
+    in_line_for_room,
     queue_of,
+    taken,
     texts,
 )
-from zoldyq.contract.errors import BatchExceedsCapacity, QueueClosed, QueueFull
+from zoldyq.contract.errors import BatchExceedsCapacity, QueueClosed, QueueFull, ShuttingDown
 from zoldyq.queue import (
     MESSAGE_OVERHEAD,
+    Delivery,
     Message,
     MessageQueue,
-    RoomWaiter,
-    Waiter,
     now_us,
 )
 
@@ -44,7 +44,7 @@ class TestFifo:
         assert stamps == [first.enqueued_at, batch.enqueued_at, batch.enqueued_at]
 
     def test_the_caller_may_bring_the_time_along(self, queue: MessageQueue) -> None:
-        assert queue.offer([b"1"], at=42).enqueued_at == 42
+        assert queue.begin_enqueue([b"1"], at=42).enqueued_at == 42
         assert queue.dequeue() == Message(b"1", 42)
 
     def test_payloads_are_any_bytes_at_all(self, queue: MessageQueue) -> None:
@@ -60,8 +60,8 @@ class TestFifo:
 
     def test_a_delivery_tells_how_many_are_left(self, queue: MessageQueue) -> None:
         queue.enqueue_many([b"1", b"2", b"3"])
-        assert queue.poll(1).queue_size == 2
-        assert queue.poll(5).queue_size == 0
+        assert taken(queue, 1).queue_size == 2
+        assert taken(queue, 5).queue_size == 0
 
     def test_peek_takes_nothing(self, queue: MessageQueue) -> None:
         queue.enqueue_many([b"1", b"2", b"3"])
@@ -69,7 +69,7 @@ class TestFifo:
         assert texts(queue.peek(9).messages) == [b"1", b"2", b"3"]
         assert queue.peek(2).queue_size == len(queue) == 3
 
-    @pytest.mark.parametrize("look", [MessageQueue.peek, MessageQueue.poll])
+    @pytest.mark.parametrize("look", [MessageQueue.peek, taken])
     def test_a_bound_on_bytes_is_kept(self, look: Callable[..., object]) -> None:
         for bound, expected in ((300, 3), (299, 2), (200, 2), (101, 1), (100, 1), (1, 1)):
             queue = MessageQueue("emails", 10)
@@ -122,70 +122,13 @@ class TestCapacity:
     def test_a_batch_may_fill_the_queue_to_the_brim(self, queue: MessageQueue) -> None:
         assert queue.enqueue_many([b"x"] * 3).queue_size == 3
 
-    def test_who_will_wait_has_not_been_refused_yet(self, queue: MessageQueue) -> None:
+    def test_a_place_in_line_is_no_refusal_yet(self, queue: MessageQueue) -> None:
         queue.enqueue_many([b"x"] * 3)
-        with pytest.raises(QueueFull):
-            queue.offer([b"4"], waits=True)
+        place = in_line_for_room(queue, b"4")
         assert queue.stats().queue_full_total == 0
-
-
-class TestPutBack:
-    def test_returns_to_the_head_in_order(self, queue: MessageQueue) -> None:
-        queue.enqueue_many([b"1", b"2", b"3"])
-        taken = queue.dequeue_many(2)
-        assert queue.put_back(taken) == 2
-        assert queue.dequeue_many(3)[:2] == taken
-        assert queue.stats().put_back_total == 2
-
-    def test_may_pass_the_capacity_which_then_holds_for_new_ones(self, queue: MessageQueue) -> None:
-        queue.enqueue_many([b"1", b"2", b"3"])
-        taken = queue.dequeue_many(3)
-        queue.enqueue_many([b"4", b"5", b"6"])
-        queue.put_back(taken)
-        assert len(queue) == 6
-        queue.dequeue_many(3)
         with pytest.raises(QueueFull):
-            queue.enqueue(b"7")
-        queue.dequeue()
-        queue.enqueue(b"7")
-        assert texts(queue.dequeue_many(9)) == [b"5", b"6", b"7"]
-
-    def test_goes_to_those_who_wait_and_the_rest_to_the_head(self) -> None:
-        queue = MessageQueue("emails", 10)
-        queue.enqueue_many([b"%d" % number for number in range(5)])
-        taken = queue.dequeue_many(5)
-        waiters = [joined(queue), joined(queue, 2)]
-        queue.put_back(taken)
-        assert collect(queue, *waiters) == [[b"0"], [b"1", b"2"]]
-        assert texts(queue.dequeue_many(9)) == [b"3", b"4"]
-
-    def test_wakes_a_waiting_thread(self, queue: MessageQueue) -> None:
-        queue.enqueue(b"1")
-        taken = queue.dequeue_many(1)
-        consumer = Task(lambda: queue.dequeue(60))
-        wait_until(lambda: queue.stats().waiting_consumers == 1)
-        queue.put_back(taken)
-        assert consumer.result() == taken[0]
-
-    def test_nothing_is_nothing(self, queue: MessageQueue) -> None:
-        waiter = joined(queue)
-        assert queue.put_back([]) == 0
-        assert queue.stats().waiting_consumers == 1
-        assert collect(queue, waiter) == [[]]
-
-    def test_is_possible_after_closing(self, queue: MessageQueue) -> None:
-        queue.enqueue_many([b"1", b"2"])
-        taken = queue.dequeue_many(1)
-        queue.close()
-        assert queue.put_back(taken) == 1
-        assert texts(queue.dequeue_many(9)) == [b"1", b"2"]
-
-    def test_shares_the_fate_of_what_was_discarded(self, queue: MessageQueue) -> None:
-        queue.enqueue_many([b"1", b"2"])
-        taken = queue.dequeue_many(1)
-        assert queue.close(discard=True) == 1
-        assert queue.put_back(taken) == 0
-        assert len(queue) == 0
+            place.leave()
+        assert queue.stats().queue_full_total == 0
 
 
 class TestClosing:
@@ -230,27 +173,35 @@ class TestClosing:
 
     def test_room_in_a_closed_queue_lets_nobody_in(self, queue: MessageQueue) -> None:
         queue.enqueue_many([b"1", b"2", b"3"])
-        waiter = joined_for_room(queue, b"4")
+        waiter = in_line_for_room(queue, b"4")
         queue.close()
         queue.purge()
         with pytest.raises(QueueClosed):
-            queue.leave_room(waiter)
+            waiter.leave()
         assert len(queue) == 0
 
-    def test_nobody_has_to_wait_who_joins_too_late(self, queue: MessageQueue) -> None:
+    def test_no_line_forms_at_a_closed_queue(self, queue: MessageQueue) -> None:
         queue.close()
-        consumer, producer = Waiter(ignore), RoomWaiter(ignore, [b"1"])
-        assert queue.join(consumer)
-        assert queue.join_for_room(producer)
-        assert collect(queue, consumer) == [[]]
+        outcome = queue.begin_dequeue(wake=ignore)
+        assert isinstance(outcome, Delivery)
+        assert outcome.messages == []
         with pytest.raises(QueueClosed):
-            queue.leave_room(producer)
+            queue.begin_enqueue([b"1"], wake=ignore)
+
+    def test_producers_are_told_that_the_server_stops(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2", b"3"])
+        place = in_line_for_room(queue, b"4")
+        queue.close(stopping=True)
+        with pytest.raises(ShuttingDown):
+            place.leave()
+        with pytest.raises(ShuttingDown):
+            queue.enqueue(b"4")
 
     def test_a_message_handed_over_before_is_still_delivered(self, queue: MessageQueue) -> None:
-        waiter = joined(queue)
+        waiter = in_line(queue)
         queue.enqueue(b"1")
         queue.close(discard=True)
-        assert collect(queue, waiter) == [[b"1"]]
+        assert collect(waiter) == [[b"1"]]
 
     def test_discarding_counts_what_it_drops(self, queue: MessageQueue) -> None:
         queue.enqueue_many([b"1", b"2"])
@@ -267,18 +218,18 @@ class TestStats:
         assert stats.oldest_enqueued_at is None
 
     def test_the_oldest_message_is_the_one_at_the_head(self, queue: MessageQueue) -> None:
-        queue.offer([b"1"], at=10)
-        queue.offer([b"2"], at=20)
+        queue.begin_enqueue([b"1"], at=10)
+        queue.begin_enqueue([b"2"], at=20)
         assert queue.stats().oldest_enqueued_at == 10
         queue.dequeue()
         assert queue.stats().oldest_enqueued_at == 20
 
     def test_a_message_that_was_handed_over_has_been_through(self, queue: MessageQueue) -> None:
-        waiter = joined(queue)
+        waiter = in_line(queue)
         queue.enqueue(b"1")
         stats = queue.stats()
         assert (stats.enqueued_total, stats.dequeued_total, stats.size) == (1, 1, 0)
-        assert collect(queue, waiter) == [[b"1"]]
+        assert collect(waiter) == [[b"1"]]
 
     def test_a_snapshot_is_never_torn(self) -> None:
         queue = MessageQueue("emails", 100)

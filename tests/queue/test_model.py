@@ -13,6 +13,7 @@ from hypothesis.stateful import (
     consumes,
     initialize,
     invariant,
+    multiple,
     precondition,
     rule,
 )
@@ -29,13 +30,15 @@ from zoldyq.contract.errors import (
 )
 from zoldyq.queue import (
     MESSAGE_OVERHEAD,
+    ConsumerPlace,
+    Delivery,
     MemoryBudget,
     Message,
     MessageQueue,
+    ProducerPlace,
     QueueManager,
     QueueStats,
-    RoomWaiter,
-    Waiter,
+    Receipt,
 )
 
 sizes = st.integers(1, 5)
@@ -51,6 +54,15 @@ def outcome(call: Callable[[], object]) -> object:
         return call()
     except ZoldyQError as error:
         return type(error)
+
+
+def assert_accepted_or_refused(got: object, expected: object, count: int) -> None:
+    """Check an enqueue that has not to wait; nothing is expected of one that succeeds."""
+    if expected is None:
+        assert isinstance(got, Receipt)
+        assert got.count == count
+    else:
+        assert got is expected
 
 
 class Woken:
@@ -74,14 +86,13 @@ class Machine(RuleBasedStateMachine):
     def fresh(self, size: int) -> Payloads:
         return [b"%d" % next(self.numbers) for _ in range(size)]
 
-    def see(self, messages: Sequence[Message], expected: Payloads) -> Sequence[Message]:
+    def see(self, messages: Sequence[Message], expected: object) -> None:
         """Check messages that came out; a time stamp never changes on the way."""
         assert texts(messages) == expected
         for message in messages:
             assert self.stamps.setdefault(message.payload, message.enqueued_at) == (
                 message.enqueued_at
             )
-        return messages
 
     def check(self, stats: QueueStats, model: QueueModel) -> None:
         assert (stats.size, stats.capacity, stats.bytes) == (
@@ -106,86 +117,94 @@ class Machine(RuleBasedStateMachine):
 
 
 class QueueMachine(Machine):
-    consumers: Bundle[tuple[Waiter, Consumer, Woken]] = Bundle("consumers")
-    producers: Bundle[tuple[RoomWaiter, Producer, Woken]] = Bundle("producers")
-    taken: Bundle[Sequence[Message]] = Bundle("taken")
+    consumers: Bundle[tuple[ConsumerPlace, Consumer]] = Bundle("consumers")
+    producers: Bundle[tuple[ProducerPlace, Producer]] = Bundle("producers")
+    out: Bundle[Delivery] = Bundle("out")
 
     def __init__(self) -> None:
         super().__init__()
         self.budget = MemoryBudget(MAX_BYTES)
         self.queue = MessageQueue("emails", 4, self.budget)
         self.model = QueueModel(4, Memory(MAX_BYTES))
-        self.places: list[tuple[Waiter, Consumer, Woken]] = []
-        self.room_places: list[tuple[RoomWaiter, Producer, Woken]] = []
+        self.places: list[tuple[ConsumerPlace, Consumer, Woken]] = []
+        self.room_places: list[tuple[ProducerPlace, Producer, Woken]] = []
 
-    @rule(size=sizes, waits=st.booleans())
-    def offer(self, size: int, waits: bool) -> None:
-        payloads = self.fresh(size)
-        expected = self.model.offer(payloads, waits) or size
-        assert outcome(lambda: self.queue.offer(payloads, waits=waits).count) == expected
+    @rule(target=producers, size=sizes, waits=st.booleans())
+    def begin_enqueue(self, size: int, waits: bool) -> object:
+        payloads, woken = self.fresh(size), Woken()
+        expected = self.model.enqueue(payloads, waits)
+        got = outcome(lambda: self.queue.begin_enqueue(payloads, wake=woken if waits else None))
+        if isinstance(expected, Producer):
+            assert isinstance(got, ProducerPlace)
+            self.room_places.append((got, expected, woken))
+            return got, expected
+        assert_accepted_or_refused(got, expected, size)
+        return multiple()
 
     @rule()
     def enqueue(self) -> None:
         (payload,) = self.fresh(1)
-        expected = self.model.offer([payload], waits=False) or 1
-        assert outcome(lambda: self.queue.enqueue(payload).count) == expected
+        expected = self.model.enqueue([payload], waits=False)
+        assert_accepted_or_refused(outcome(lambda: self.queue.enqueue(payload)), expected, 1)
 
-    @rule(target=taken, number=counts, waits=st.booleans())
-    def poll(self, number: int, waits: bool) -> Sequence[Message]:
-        delivery = self.queue.poll(number, waits=waits)
-        expected = self.model.poll(number, waits)
+    @rule(target=out, number=counts)
+    def take(self, number: int) -> Delivery:
+        delivery = self.queue.begin_dequeue(number)
+        assert isinstance(delivery, Delivery)
+        self.see(delivery.messages, self.model.dequeue(number, waits=False))
         assert delivery.queue_size == len(self.model.messages)
-        return self.see(delivery.messages, expected)
+        return delivery
+
+    @precondition(lambda self: not (self.model.messages or self.model.closed))
+    @rule(target=consumers, number=counts)
+    def stand_in_line(self, number: int) -> tuple[ConsumerPlace, Consumer]:
+        woken = Woken()
+        place = self.queue.begin_dequeue(number, wake=woken)
+        consumer = self.model.dequeue(number, waits=True)
+        assert isinstance(place, ConsumerPlace)
+        assert isinstance(consumer, Consumer)
+        self.places.append((place, consumer, woken))
+        return place, consumer
+
+    @precondition(lambda self: self.model.messages or self.model.closed)
+    @rule(target=out, number=counts)
+    def need_not_wait(self, number: int) -> Delivery:
+        delivery = self.queue.begin_dequeue(number, wake=Woken())
+        assert isinstance(delivery, Delivery)
+        self.see(delivery.messages, self.model.dequeue(number, waits=True))
+        return delivery
 
     @precondition(lambda self: self.model.messages or not self.model.closed)
-    @rule(target=taken)
-    def dequeue(self) -> Sequence[Message]:
+    @rule()
+    def dequeue(self) -> None:
         message = self.queue.dequeue()
-        return self.see([message] if message else [], self.model.poll(1, waits=False))
+        self.see([message] if message else [], self.model.dequeue(1, waits=False))
 
-    @rule(target=consumers, number=counts)
-    def join(self, number: int) -> tuple[Waiter, Consumer, Woken]:
-        consumer, woken = Consumer(number), Woken()
-        waiter = Waiter(woken, number)
-        woken.told |= self.queue.join(waiter)
-        self.model.join(consumer)
-        self.places.append((waiter, consumer, woken))
-        return self.places[-1]
+    @rule(target=out, place=consumers, expired=st.booleans())
+    def leave_consumers(self, place: tuple[ConsumerPlace, Consumer], expired: bool) -> Delivery:
+        delivery = place[0].leave(expired)
+        self.see(delivery.messages, self.model.leave_consumers(place[1], expired))
+        return delivery
 
-    @rule(target=taken, place=consumers, expired=st.booleans())
-    def leave(self, place: tuple[Waiter, Consumer, Woken], expired: bool) -> Sequence[Message]:
-        waiter, consumer, _ = place
-        messages = self.queue.leave(waiter, expired=expired).messages
-        return self.see(messages, self.model.leave(consumer, expired))
+    @rule(place=producers, expired=st.booleans())
+    def leave_producers(self, place: tuple[ProducerPlace, Producer], expired: bool) -> None:
+        expected = self.model.leave_producers(place[1], expired)
+        assert outcome(lambda: place[0].leave(expired).count) == expected
 
-    @rule(target=producers, size=st.integers(1, 4))
-    def join_for_room(self, size: int) -> tuple[RoomWaiter, Producer, Woken]:
-        payloads, woken = self.fresh(size), Woken()
-        producer, waiter = Producer(payloads), RoomWaiter(woken, payloads)
-        woken.told |= self.queue.join_for_room(waiter)
-        self.model.join_for_room(producer)
-        self.room_places.append((waiter, producer, woken))
-        return self.room_places[-1]
-
-    @rule(place=producers)
-    def leave_room(self, place: tuple[RoomWaiter, Producer, Woken]) -> None:
-        waiter, producer, _ = place
-        expected = self.model.leave_room(producer)
-        assert outcome(lambda: self.queue.leave_room(waiter).count) == expected
-
-    @rule(messages=consumes(taken), kept=st.integers(0, 2))
-    def put_back(self, messages: Sequence[Message], kept: int) -> None:
-        returned = messages[kept:]
-        assert self.queue.put_back(returned) == self.model.put_back(texts(returned))
+    @rule(delivery=consumes(out), kept=st.integers(0, 2))
+    def put_back(self, delivery: Delivery, kept: int) -> None:
+        back = delivery.rest(kept)
+        assert self.queue.put_back(back) == self.model.put_back(texts(back.messages))
 
     @rule()
     def purge(self) -> None:
         assert self.queue.purge() == self.model.purge()
 
     @precondition(lambda self: len(self.stamps) > 8)
-    @rule(discard=st.booleans())
-    def close(self, discard: bool) -> None:
-        assert self.queue.close(discard=discard) == self.model.close(discard)
+    @rule(discard=st.booleans(), stopping=st.booleans())
+    def close(self, discard: bool, stopping: bool) -> None:
+        closed = self.queue.close(discard=discard, stopping=stopping)
+        assert closed == self.model.close(discard, stopping)
 
     @invariant()
     def agrees_with_the_model(self) -> None:
@@ -196,21 +215,29 @@ class QueueMachine(Machine):
     @invariant()
     def nobody_sleeps_who_has_something_to_see(self) -> None:
         closed = self.model.closed
-        for _, consumer, woken in self.places:
+        for place, consumer, woken in self.places:
             ended = closed and consumer in self.model.consumers
             assert woken.told or not (consumer.given or ended)
-        for _, producer, woken in self.room_places:
+            assert woken.told == place.settled
+        for room, producer, woken in self.room_places:
             ended = closed and producer in self.model.producers
             decided = producer.outcome is MemoryLimit or isinstance(producer.outcome, int)
             assert woken.told or not (decided or ended)
+            assert room.settled or not woken.told
+
+    @invariant()
+    def the_quick_ways_are_open_where_they_may_be(self) -> None:
+        queue, model = self.queue, self.model
+        assert queue._detour_in == bool(model.consumers or model.producers or model.closed)
+        assert queue._detour_out == bool(model.producers or queue._numbers)
 
 
 class ManagerMachine(Machine):
     """At most two of three names exist at a time, so that they come and go."""
 
-    consumers: Bundle[tuple[Waiter, Consumer, QueueModel]] = Bundle("consumers")
-    producers: Bundle[tuple[RoomWaiter, Producer, QueueModel]] = Bundle("producers")
-    taken: Bundle[tuple[str, Sequence[Message]]] = Bundle("taken")
+    consumers: Bundle[tuple[str, ConsumerPlace, Consumer, QueueModel]] = Bundle("consumers")
+    producers: Bundle[tuple[ProducerPlace, Producer, QueueModel]] = Bundle("producers")
+    out: Bundle[tuple[str, Delivery]] = Bundle("out")
 
     @initialize()
     def begin(self) -> None:
@@ -221,7 +248,7 @@ class ManagerMachine(Machine):
         self.dropped = {"deleted": 0, "shutdown": 0}
         self.draining = False
 
-    def bring_into_being(self, name: str, capacity: int) -> QueueModel | Refusal:
+    def model_of_creation(self, name: str, capacity: int) -> QueueModel | Refusal:
         if self.draining:
             return ShuttingDown
         if len(self.existing) == 2:
@@ -231,77 +258,83 @@ class ManagerMachine(Machine):
         self.existing[name] = model
         return model
 
-    def model_of_offer(self, name: str, payloads: Payloads, waits: bool) -> Refusal | int:
+    def model_of_enqueue(
+        self, name: str, payloads: Payloads, waits: bool
+    ) -> Refusal | Producer | None:
         known = name in self.existing or name in self.awaited
-        model = self.existing.get(name) or self.bring_into_being(name, 3)
+        model = self.existing.get(name) or self.model_of_creation(name, 3)
         if not isinstance(model, QueueModel):
             return model
         if self.draining:
             return ShuttingDown
-        refusal = model.offer(payloads, waits)
+        refusal = model.enqueue(payloads, waits)
         if refusal is not None and not known:
             del self.existing[name]
-        return refusal or len(payloads)
+        return refusal
 
-    @rule(name=names, size=sizes, waits=st.booleans())
-    def offer(self, name: str, size: int, waits: bool) -> None:
-        payloads = self.fresh(size)
-        expected = self.model_of_offer(name, payloads, waits)
-        assert outcome(lambda: self.manager.offer(name, payloads, waits=waits).count) == expected
+    @rule(target=producers, name=names, size=sizes, waits=st.booleans())
+    def begin_enqueue(self, name: str, size: int, waits: bool) -> object:
+        payloads, wake = self.fresh(size), Woken() if waits else None
+        expected = self.model_of_enqueue(name, payloads, waits)
+        got = outcome(lambda: self.manager.begin_enqueue(name, payloads, wake=wake))
+        if isinstance(expected, Producer):
+            assert isinstance(got, ProducerPlace)
+            return got, expected, self.existing[name]
+        assert_accepted_or_refused(got, expected, size)
+        return multiple()
 
-    @rule(target=taken, name=names, number=counts)
-    def poll(self, name: str, number: int) -> tuple[str, Sequence[Message]]:
+    @rule(target=out, name=names, number=counts)
+    def take(self, name: str, number: int) -> tuple[str, Delivery]:
         model = self.existing.get(name)
-        expected = model.poll(number, waits=False) if model else []
-        return name, self.see(self.manager.poll(name, number).messages, expected)
+        delivery = self.manager.begin_dequeue(name, number)
+        assert isinstance(delivery, Delivery)
+        self.see(delivery.messages, model.dequeue(number, waits=False) if model else [])
+        return name, delivery
 
     @rule(target=consumers, name=names, number=counts)
-    def join(self, name: str, number: int) -> tuple[Waiter, Consumer, QueueModel]:
-        consumer, waiter = Consumer(number), Waiter(Woken(), number)
+    def stand_in_line(self, name: str, number: int) -> object:
         model = self.existing.get(name) or self.awaited.get(name)
         if model is None:
-            model = self.awaited[name] = QueueModel(3, self.memory, closed=self.draining)
-        self.manager.join(name, waiter)
-        model.join(consumer)
-        return waiter, consumer, model
+            model = QueueModel(3, self.memory, closed=self.draining, stopping=self.draining)
+            self.awaited[name] = model
+        expected = model.dequeue(number, waits=True)
+        got = self.manager.begin_dequeue(name, number, wake=Woken())
+        if isinstance(expected, Consumer):
+            assert isinstance(got, ConsumerPlace)
+            return name, got, expected, model
+        assert isinstance(got, Delivery)
+        self.see(got.messages, expected)
+        return multiple()
 
-    @rule(target=taken, place=consumers, expired=st.booleans())
-    def leave(
-        self, place: tuple[Waiter, Consumer, QueueModel], expired: bool
-    ) -> tuple[str, Sequence[Message]]:
-        waiter, consumer, model = place
-        expected = model.leave(consumer, expired)
-        for name, awaited in list(self.awaited.items()):
+    @rule(target=out, place=consumers, expired=st.booleans())
+    def leave_consumers(
+        self, place: tuple[str, ConsumerPlace, Consumer, QueueModel], expired: bool
+    ) -> tuple[str, Delivery]:
+        name, real, consumer, model = place
+        expected = model.leave_consumers(consumer, expired)
+        for other, awaited in list(self.awaited.items()):
             if not awaited.consumers:
-                del self.awaited[name]
-        messages = self.manager.leave(waiter, expired=expired).messages
-        assert waiter.queue is not None
-        return waiter.queue.name, self.see(messages, expected)
+                del self.awaited[other]
+        delivery = real.leave(expired)
+        self.see(delivery.messages, expected)
+        return name, delivery
 
-    @rule(target=producers, name=names)
-    def join_for_room(self, name: str) -> tuple[RoomWaiter, Producer, QueueModel]:
-        payloads = self.fresh(2)
-        producer, waiter = Producer(payloads), RoomWaiter(Woken(), payloads)
-        model = self.existing.get(name) or QueueModel(3, self.memory, closed=True)
-        self.manager.join_for_room(name, waiter)
-        model.join_for_room(producer)
-        return waiter, producer, model
+    @rule(place=producers, expired=st.booleans())
+    def leave_producers(
+        self, place: tuple[ProducerPlace, Producer, QueueModel], expired: bool
+    ) -> None:
+        real, producer, model = place
+        expected = model.leave_producers(producer, expired)
+        assert outcome(lambda: real.leave(expired).count) == expected
 
-    @rule(place=producers)
-    def leave_room(self, place: tuple[RoomWaiter, Producer, QueueModel]) -> None:
-        waiter, producer, model = place
-        expected = model.leave_room(producer)
-        if model.closed and self.draining and not isinstance(expected, int):
-            expected = expected if expected.code != "queue_closed" else ShuttingDown
-        assert outcome(lambda: self.manager.leave_room(waiter).count) == expected
-
-    @rule(place=consumes(taken))
-    def put_back(self, place: tuple[str, Sequence[Message]]) -> None:
-        name, messages = place
+    @rule(place=consumes(out))
+    def put_back(self, place: tuple[str, Delivery]) -> None:
+        name, delivery = place
         model = self.existing.get(name)
-        kept = model.put_back(texts(messages)) if model else 0
-        self.dropped["shutdown" if self.draining else "deleted"] += len(messages) - kept
-        self.manager.put_back(name, messages)
+        count = len(delivery.messages)
+        kept = model.put_back(texts(delivery.messages)) if model and count else 0
+        self.dropped["shutdown" if self.draining else "deleted"] += count - kept
+        self.manager.put_back(name, delivery)
 
     @rule(name=names)
     def purge(self, name: str) -> None:
@@ -315,7 +348,7 @@ class ManagerMachine(Machine):
         if name in self.existing:
             expected = QueueExists if self.existing[name].capacity != capacity else False
         else:
-            model = self.bring_into_being(name, capacity)
+            model = self.model_of_creation(name, capacity)
             expected = True if isinstance(model, QueueModel) else model
         assert outcome(lambda: self.manager.create(name, capacity)) == expected
 
@@ -332,13 +365,13 @@ class ManagerMachine(Machine):
     def drain(self) -> None:
         self.draining = True
         for model in (*self.existing.values(), *self.awaited.values()):
-            model.close(discard=False)
+            model.close(discard=False, stopping=True)
         self.manager.drain()
 
     @precondition(lambda self: self.draining)
     @rule()
     def close(self) -> None:
-        held = {name: model.close(discard=True) for name, model in self.existing.items()}
+        held = {name: model.close(True, stopping=True) for name, model in self.existing.items()}
         self.dropped["shutdown"] += sum(held.values())
         assert self.manager.close() == {name: number for name, number in held.items() if number}
 

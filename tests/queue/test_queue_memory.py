@@ -7,7 +7,8 @@ import pytest
 from tests.helpers import Task, wait_until
 from tests.queue.places import (
     collect,
-    joined,
+    in_line,
+    taken,
 )
 from zoldyq.contract.errors import MemoryLimit
 from zoldyq.queue import (
@@ -40,8 +41,8 @@ class TestMemory:
             MessageQueue.purge,
             lambda queue: queue.close(discard=True),
             lambda queue: queue.dequeue_many(3),
-            lambda queue: [queue.dequeue(), queue.poll(), queue.dequeue()],
-            lambda queue: joined(queue, 3),
+            lambda queue: [queue.dequeue(), taken(queue), queue.dequeue()],
+            lambda queue: queue.begin_dequeue(3),
         ],
     )
     def test_whatever_takes_messages_releases_their_bytes(
@@ -56,18 +57,18 @@ class TestMemory:
 
     def test_a_batch_that_costs_too_much_leaves_nothing(self) -> None:
         queue = MessageQueue("emails", 10, MemoryBudget(self.cost(b"1", b"2")))
-        waiter = joined(queue)
+        waiter = in_line(queue)
         with pytest.raises(MemoryLimit):
             queue.enqueue_many([b"1", b"2", b"3", b"4"])
         stats = queue.stats()
         assert (stats.enqueued_total, stats.waiting_consumers, stats.bytes) == (0, 1, 0)
-        assert collect(queue, waiter) == [[]]
+        assert collect(waiter) == [[]]
 
     def test_a_message_that_is_handed_over_costs_nothing(self) -> None:
         queue = MessageQueue("emails", 10, MemoryBudget(0))
-        waiter = joined(queue)
+        waiter = in_line(queue)
         queue.enqueue(b"1")
-        assert collect(queue, waiter) == [[b"1"]]
+        assert collect(waiter) == [[b"1"]]
 
     def test_messages_that_come_back_are_charged_but_never_refused(self) -> None:
         budget = MemoryBudget(self.cost(b"1"))

@@ -11,9 +11,9 @@ from functools import partial
 import pytest
 
 from tests.helpers import run_all
-from tests.queue.places import ignore
+from tests.queue.places import ignore, taken
 from zoldyq.contract.errors import QueueClosed, QueueFull
-from zoldyq.queue import Message, MessageQueue, QueueManager, RoomWaiter, Waiter
+from zoldyq.queue import ConsumerPlace, Message, MessageQueue, ProducerPlace, QueueManager
 
 PRODUCERS = 4
 CONSUMERS = 4
@@ -148,9 +148,8 @@ def test_racing_timeouts(queue: MessageQueue) -> None:
     def produce(producer: int) -> None:
         number = 0
         while number < each:
-            waiter = RoomWaiter(ignore, [payload(producer, number)])
-            queue.join_for_room(waiter)
-            number += left_with_receipt(queue, waiter)
+            outcome = queue.begin_enqueue([payload(producer, number)], wake=ignore)
+            number += not isinstance(outcome, ProducerPlace) or left_with_receipt(outcome)
 
     def take(received: Received) -> None:
         message = queue.dequeue(timeout=0.000_05)
@@ -165,9 +164,9 @@ def test_racing_timeouts(queue: MessageQueue) -> None:
     assert (stats.enqueued_total, stats.size, stats.bytes) == (PRODUCERS * each, 0, 0)
 
 
-def left_with_receipt(queue: MessageQueue, waiter: RoomWaiter) -> bool:
+def left_with_receipt(place: ProducerPlace) -> bool:
     try:
-        queue.leave_room(waiter)
+        place.leave()
     except QueueFull:
         return False
     return True
@@ -192,12 +191,11 @@ def test_consumers_that_hang_up_put_everything_back(queue: MessageQueue) -> None
 
     def hang_up(over: threading.Event) -> None:
         while not over.is_set():
-            waiter = Waiter(ignore, 2)
-            queue.join(waiter)
-            queue.put_back(queue.leave(waiter).messages)
+            outcome = queue.begin_dequeue(2, wake=ignore)
+            queue.put_back(outcome.leave() if isinstance(outcome, ConsumerPlace) else outcome)
 
     received = produce_and_consume(queue, produce, lambda: until_closed(queue, take), hang_up)
-    leftover = [identity(message) for message in queue.poll(1_000).messages]
+    leftover = [identity(message) for message in taken(queue, 1_000).messages]
     assert_exactly_once([*received, leftover], each)
 
 
@@ -229,20 +227,20 @@ def offer_while_there_is_room(manager: QueueManager, rounds: int) -> int:
     accepted = 0
     for number in range(rounds):
         if manager.size < 40:
-            accepted += manager.offer("stress", [b"x"] * (1 + number % 3)).count
+            accepted += manager.enqueue_many("stress", [b"x"] * (1 + number % 3)).count
     return accepted
 
 
 def take_or_hang_up(manager: QueueManager, rounds: int) -> int:
     received = 0
     for number in range(rounds):
-        waiter = Waiter(ignore, 2)
-        manager.join("stress", waiter)
-        messages = manager.leave(waiter, expired=True).messages
+        outcome = manager.begin_dequeue("stress", 2, wake=ignore)
+        if isinstance(outcome, ConsumerPlace):
+            outcome = outcome.leave(expired=True)
         if number % 5:
-            received += len(messages)
+            received += len(outcome.messages)
         else:
-            manager.put_back("stress", messages)
+            manager.put_back("stress", outcome)
     return received
 
 

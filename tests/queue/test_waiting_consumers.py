@@ -12,16 +12,14 @@ from tests.queue.places import (
     Payload,
     collect,
     ignore,
+    in_line,
     interrupt_sleepers,
-    joined,
     queue_of,
+    taken,
     texts,
 )
 from zoldyq.contract.errors import BatchExceedsCapacity
-from zoldyq.queue import (
-    MessageQueue,
-    Waiter,
-)
+from zoldyq.queue import ConsumerPlace, Delivery, MessageQueue
 
 
 class TestWaitingConsumers:
@@ -53,68 +51,66 @@ class TestWaitingConsumers:
         assert received == queue_of(b"0", b"1", b"2", b"3", b"4")
 
     def test_a_newcomer_never_overtakes(self, queue: MessageQueue) -> None:
-        first = joined(queue)
+        first = in_line(queue)
         queue.enqueue(b"1")  # handed over, though its owner has not looked yet
-        assert queue.poll().messages == []
+        assert taken(queue).messages == []
         assert queue.peek().messages == []
-        later = joined(queue)
-        assert collect(queue, later, first) == [[], [b"1"]]
+        later = in_line(queue)
+        assert collect(later, first) == [[], [b"1"]]
 
     def test_a_batch_is_spread_over_the_line_and_the_rest_is_queued(self) -> None:
         queue = MessageQueue("emails", 10)
-        waiters = [joined(queue, 2), joined(queue), joined(queue, 3)]
+        waiters = [in_line(queue, 2), in_line(queue), in_line(queue, 3)]
         receipt = queue.enqueue_many([b"%d" % number for number in range(8)])
         assert (receipt.count, receipt.queue_size) == (8, 2)
-        assert collect(queue, *waiters) == [[b"0", b"1"], [b"2"], [b"3", b"4", b"5"]]
+        assert collect(*waiters) == [[b"0", b"1"], [b"2"], [b"3", b"4", b"5"]]
         assert texts(queue.dequeue_many(9)) == [b"6", b"7"]
 
     def test_a_batch_smaller_than_the_line_serves_its_front(self, queue: MessageQueue) -> None:
-        waiters = [joined(queue, 2), joined(queue, 2), joined(queue, 2)]
+        waiters = [in_line(queue, 2), in_line(queue, 2), in_line(queue, 2)]
         queue.enqueue_many([b"0", b"1", b"2"])
         assert queue.stats().waiting_consumers == 1
-        assert collect(queue, *waiters) == [[b"0", b"1"], [b"2"], []]
+        assert collect(*waiters) == [[b"0", b"1"], [b"2"], []]
 
     def test_capacity_bounds_a_batch_also_when_somebody_waits(self, queue: MessageQueue) -> None:
-        waiter = joined(queue, 9)
+        waiter = in_line(queue, 9)
         with pytest.raises(BatchExceedsCapacity):
             queue.enqueue_many([b"x"] * 4)
-        assert collect(queue, waiter) == [[]]
+        assert collect(waiter) == [[]]
 
-    def test_who_joins_a_queue_that_holds_something_is_served_at_once(
+    def test_a_consumer_that_would_wait_is_served_at_once_if_it_can_be(
         self, queue: MessageQueue
     ) -> None:
         queue.enqueue_many([b"1", b"2", b"3"])
-        waiter = Waiter(ignore, 2)
-        assert queue.join(waiter)
-        assert collect(queue, waiter) == [[b"1", b"2"]]
+        delivery = queue.begin_dequeue(2, wake=ignore)
+        assert isinstance(delivery, Delivery)
+        assert texts(delivery.messages) == [b"1", b"2"]
         assert len(queue) == 1
 
-    def test_who_joins_an_empty_queue_has_to_wait(self, queue: MessageQueue) -> None:
-        waiter = Waiter(ignore)
-        assert not queue.join(waiter)
-        assert collect(queue, waiter) == [[]]
+    def test_a_consumer_may_ask_for_fewer_in_line(self, queue: MessageQueue) -> None:
+        place = queue.begin_dequeue(3, wake=ignore, in_line=1)
+        assert isinstance(place, ConsumerPlace)
+        queue.enqueue_many([b"1", b"2"])
+        assert collect(place) == [[b"1"]]
 
     def test_leaving_twice_gives_nothing_the_second_time(self, queue: MessageQueue) -> None:
-        waiter = joined(queue)
+        waiter = in_line(queue)
         queue.enqueue(b"1")
-        assert collect(queue, waiter, waiter) == [[b"1"], []]
-
-    def test_leaving_without_having_joined_is_harmless(self, queue: MessageQueue) -> None:
-        assert collect(queue, Waiter(ignore)) == [[]]
+        assert collect(waiter, waiter) == [[b"1"], []]
 
     def test_of_many_threads_that_leave_one_gets_the_message(self, queue: MessageQueue) -> None:
         for _ in range(50):
-            waiter, start = joined(queue), threading.Barrier(5)
-            leave = partial(self.leave_at_once, queue, waiter, start)
+            waiter, start = in_line(queue), threading.Barrier(5)
+            leave = partial(self.leave_at_once, waiter, start)
             enqueue = partial(self.enqueue_at_once, queue, start)
             received = run_all([leave, leave, enqueue, leave, leave])
-            rest = texts(queue.poll().messages)
+            rest = texts(taken(queue).messages)
             assert sorted([*received, rest]) == [[], [], [], [], [], [b"1"]]
 
     @staticmethod
-    def leave_at_once(queue: MessageQueue, waiter: Waiter, start: threading.Barrier) -> list[bytes]:
+    def leave_at_once(place: ConsumerPlace, start: threading.Barrier) -> list[bytes]:
         start.wait(10)
-        return texts(queue.leave(waiter).messages)
+        return texts(place.leave().messages)
 
     @staticmethod
     def enqueue_at_once(queue: MessageQueue, start: threading.Barrier) -> list[bytes]:
@@ -123,22 +119,24 @@ class TestWaitingConsumers:
         return []
 
     def test_who_has_left_receives_nothing_more(self, queue: MessageQueue) -> None:
-        gone, next_one = joined(queue), joined(queue)
-        queue.leave(gone)
+        gone, next_one = in_line(queue), in_line(queue)
+        gone.leave()
         queue.enqueue(b"1")
-        assert collect(queue, gone, next_one) == [[], [b"1"]]
+        assert collect(gone, next_one) == [[], [b"1"]]
 
     def test_only_a_wait_in_vain_that_ran_out_is_a_timeout(self, queue: MessageQueue) -> None:
-        hung_up, served, expired = joined(queue), joined(queue), joined(queue)
-        queue.leave(hung_up)
+        hung_up, served, expired = in_line(queue), in_line(queue), in_line(queue)
+        hung_up.leave()
         queue.enqueue(b"1")
-        queue.leave(served, expired=True)  # too late to be one: the message was there
-        queue.leave(expired, expired=True)
-        queue.leave(expired, expired=True)
+        served.leave(expired=True)  # too late to be one: the message was there
+        expired.leave(expired=True)
+        expired.leave(expired=True)
         assert queue.stats().dequeue_timeout_total == 1
 
-    def test_a_poll_before_a_wait_is_no_timeout(self, queue: MessageQueue) -> None:
-        queue.poll(waits=True)
+    def test_a_place_in_line_is_no_timeout_yet(self, queue: MessageQueue) -> None:
+        place = in_line(queue)
+        assert queue.stats().dequeue_timeout_total == 0
+        place.leave()
         assert queue.stats().dequeue_timeout_total == 0
 
     def test_an_interrupted_consumer_leaves_the_line(
@@ -159,38 +157,31 @@ class TestWaitingConsumers:
         assert queue.dequeue() == Payload(b"1")
 
 
-class TestWhenReady:
-    def test_calls_back_once_something_comes(self, queue: MessageQueue) -> None:
+class TestWakeUps:
+    def test_a_consumer_is_woken_once_something_comes(self, queue: MessageQueue) -> None:
         calls: list[str] = []
-        waiter = queue.when_ready(lambda: calls.append("ready"))
-        assert calls == []
+        place = in_line(queue, wake=lambda: calls.append("ready"))
+        assert (calls, place.settled) == ([], False)
         queue.enqueue(b"1")
-        assert calls == ["ready"]
-        assert collect(queue, waiter) == [[b"1"]]
+        assert (calls, place.settled) == (["ready"], True)
+        assert collect(place) == [[b"1"]]
 
-    def test_calls_back_at_once_if_something_is_there(self, queue: MessageQueue) -> None:
-        queue.enqueue_many([b"1", b"2", b"3"])
+    def test_a_consumer_that_has_left_is_not_woken(self, queue: MessageQueue) -> None:
         calls: list[str] = []
-        waiter = queue.when_ready(lambda: calls.append("ready"), count=2)
-        assert calls == ["ready"]
-        assert collect(queue, waiter) == [[b"1", b"2"]]
-
-    def test_can_be_cancelled(self, queue: MessageQueue) -> None:
-        calls: list[str] = []
-        queue.leave(queue.when_ready(lambda: calls.append("ready")))
+        in_line(queue, wake=lambda: calls.append("ready")).leave()
         queue.enqueue(b"1")
         assert calls == []
         assert len(queue) == 1
 
-    def test_calls_back_when_the_queue_closes(self, queue: MessageQueue) -> None:
+    def test_a_consumer_is_woken_when_the_queue_closes(self, queue: MessageQueue) -> None:
         calls: list[str] = []
-        waiter = queue.when_ready(lambda: calls.append("ready"))
+        place = in_line(queue, wake=lambda: calls.append("ready"))
         queue.close()
-        assert calls == ["ready"]
-        assert collect(queue, waiter) == [[]]
+        assert (calls, place.settled) == (["ready"], True)
+        assert collect(place) == [[]]
 
-    def test_the_callback_may_collect_the_message_itself(self, queue: MessageQueue) -> None:
+    def test_the_wake_up_may_collect_the_message_itself(self, queue: MessageQueue) -> None:
         received: list[bytes] = []
-        waiter = queue.when_ready(lambda: received.extend(texts(queue.leave(waiter).messages)))
+        place = in_line(queue, wake=lambda: received.extend(texts(place.leave().messages)))
         queue.enqueue(b"1")
         assert received == [b"1"]

@@ -10,17 +10,16 @@ from tests.queue.places import (
     InterruptedHereError,
     Payload,
     ignore,
+    in_line,
+    in_line_for_room,
     interrupt_sleepers,
-    joined,
-    joined_for_room,
+    taken,
     texts,
 )
-from zoldyq.contract.errors import QueueClosed, QueueFull
+from zoldyq.contract.errors import QueueFull
 from zoldyq.queue import (
     Message,
     MessageQueue,
-    RoomWaiter,
-    Waiter,
 )
 
 
@@ -43,43 +42,43 @@ class TestWaitingProducers:
 
     def test_producers_get_in_in_the_order_in_which_they_came(self, queue: MessageQueue) -> None:
         queue.enqueue_many([b"1", b"2", b"3"])
-        waiters = [joined_for_room(queue, b"%d" % number) for number in (4, 5, 6)]
+        waiters = [in_line_for_room(queue, b"%d" % number) for number in (4, 5, 6)]
         assert texts(queue.dequeue_many(2)) == [b"1", b"2"]
         assert queue.stats().waiting_producers == 1
         assert texts(queue.dequeue_many(9)) == [b"3", b"4", b"5"]
-        assert [queue.leave_room(waiter).queue_size for waiter in waiters] == [2, 3, 1]
+        assert [waiter.leave().queue_size for waiter in waiters] == [2, 3, 1]
 
     def test_nobody_overtakes_a_big_batch(self, queue: MessageQueue) -> None:
         queue.enqueue_many([b"1", b"2", b"3"])
-        big = joined_for_room(queue, b"4", b"5")
-        small = joined_for_room(queue, b"6")
+        big = in_line_for_room(queue, b"4", b"5")
+        small = in_line_for_room(queue, b"6")
         queue.dequeue()  # room for the small one only
         with pytest.raises(QueueFull):
             queue.enqueue(b"7")
         assert queue.stats().waiting_producers == 2
         assert texts(queue.dequeue_many(9)) == [b"2", b"3"]
-        assert queue.leave_room(big).count == 2
-        assert queue.leave_room(small).count == 1
+        assert big.leave().count == 2
+        assert small.leave().count == 1
         assert texts(queue.dequeue_many(9)) == [b"4", b"5", b"6"]
 
     def test_a_small_one_gets_in_when_the_big_one_ahead_gives_up(self, queue: MessageQueue) -> None:
         queue.enqueue_many([b"1", b"2", b"3"])
-        big = joined_for_room(queue, b"4", b"5")
+        big = in_line_for_room(queue, b"4", b"5")
         small = Task(lambda: queue.enqueue(b"6", timeout=60))
         wait_until(lambda: queue.stats().waiting_producers == 2)
         queue.dequeue()
         with pytest.raises(QueueFull):
-            queue.leave_room(big)
+            big.leave()
         assert small.result().queue_size == 3
 
     @pytest.mark.parametrize(
         "make_room",
         [
             MessageQueue.dequeue,
-            MessageQueue.poll,
+            taken,
             MessageQueue.purge,
             lambda queue: queue.dequeue_many(2),
-            lambda queue: joined(queue, 1),
+            lambda queue: queue.begin_dequeue(1, wake=ignore),
         ],
     )
     def test_whatever_makes_room_lets_producers_in(
@@ -95,46 +94,23 @@ class TestWaitingProducers:
         queue.enqueue_many([b"1", b"2", b"3"])
         taken = queue.dequeue_many(1)
         queue.enqueue(b"4")
-        waiter = joined_for_room(queue, b"5")
+        waiter = in_line_for_room(queue, b"5")
         queue.put_back(taken)  # one above the capacity now
         queue.dequeue()
         assert queue.stats().waiting_producers == 1
         queue.dequeue()
-        assert queue.leave_room(waiter).queue_size == 3
-
-    def test_room_that_came_up_before_joining_is_used_at_once(self, queue: MessageQueue) -> None:
-        waiter = RoomWaiter(ignore, [b"1"])
-        assert queue.join_for_room(waiter)
-        assert queue.leave_room(waiter).queue_size == 1
-
-    def test_who_finds_the_queue_empty_by_now_serves_those_who_wait(
-        self, queue: MessageQueue
-    ) -> None:
-        queue.enqueue_many([b"1", b"2", b"3"])
-        with pytest.raises(QueueFull):
-            queue.offer([b"4", b"5"], waits=True)
-        queue.dequeue_many(3)
-        consumer = Task(lambda: queue.dequeue(60))
-        wait_until(lambda: queue.stats().waiting_consumers == 1)
-        producer = joined_for_room(queue, b"4", b"5")
-        assert consumer.result() == Payload(b"4")
-        assert queue.leave_room(producer).queue_size == 1
-        assert queue.dequeue() == Payload(b"5")
+        assert waiter.leave().queue_size == 3
 
     def test_leaving_twice_tells_the_same_again(self, queue: MessageQueue) -> None:
         queue.enqueue_many([b"1", b"2", b"3"])
-        served, refused = joined_for_room(queue, b"4"), joined_for_room(queue, b"5")
+        served, refused = in_line_for_room(queue, b"4"), in_line_for_room(queue, b"5")
         queue.dequeue()
         for _ in range(2):
-            assert queue.leave_room(served).count == 1
+            assert served.leave().count == 1
             with pytest.raises(QueueFull):
-                queue.leave_room(refused)
+                refused.leave(expired=True)
         assert queue.stats().queue_full_total == 1
         assert texts(queue.dequeue_many(9)) == [b"2", b"3", b"4"]
-
-    def test_leaving_without_having_joined_is_told(self, queue: MessageQueue) -> None:
-        with pytest.raises(QueueClosed):
-            queue.leave_room(RoomWaiter(ignore, [b"1"]))
 
     def test_an_interrupted_producer_leaves_nothing_behind(
         self, queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
@@ -163,18 +139,18 @@ class TestWakeUps:
         self, queue: MessageQueue, act: Callable[[MessageQueue], object]
     ) -> None:
         seen: list[int] = []
-        queue.join(Waiter(lambda: seen.append(len(queue))))
+        in_line(queue, wake=lambda: seen.append(len(queue)))
         Task(lambda: act(queue)).result(5)
         assert seen == [0]
 
     @pytest.mark.parametrize(
         "act",
         [
-            MessageQueue.poll,
+            taken,
             MessageQueue.dequeue,
             MessageQueue.purge,
             MessageQueue.close,
-            lambda queue: joined(queue, 3),
+            lambda queue: queue.begin_dequeue(3, wake=ignore),
         ],
     )
     def test_producers_are_woken_without_the_lock(
@@ -182,7 +158,7 @@ class TestWakeUps:
     ) -> None:
         queue.enqueue_many([b"1", b"2", b"3"])
         seen: list[int] = []
-        queue.join_for_room(RoomWaiter(lambda: seen.append(len(queue)), [b"4"]))
+        in_line_for_room(queue, b"4", wake=lambda: seen.append(len(queue)))
         Task(lambda: act(queue)).result(5)
         assert len(seen) == 1
 
@@ -191,8 +167,8 @@ class TestWakeUps:
     ) -> None:
         queue.enqueue_many([b"1", b"2"])
         seen: list[int] = []
-        big = joined_for_room(queue, b"3", b"4")
-        queue.join_for_room(RoomWaiter(lambda: seen.append(len(queue)), [b"5"]))
+        big = in_line_for_room(queue, b"3", b"4")
+        in_line_for_room(queue, b"5", wake=lambda: seen.append(len(queue)))
         with pytest.raises(QueueFull):
-            Task(lambda: queue.leave_room(big)).result(5)
+            Task(big.leave).result(5)
         assert seen == [3]

@@ -19,7 +19,7 @@ from tests.contract.raw import Wire, request_bytes
 from tests.helpers import wait_until
 from tests.trust.ledger import Identity, Ledger, Receiver, payload_of
 from zoldyq.contract.errors import QueueFull
-from zoldyq.queue import Bell, QueueManager, Waiter, deadline_after
+from zoldyq.queue import QueueManager
 
 Address = tuple[str, int]
 
@@ -185,10 +185,7 @@ def consume_in_process(
     """Dequeue without any server, standing in the same line as all others."""
     receiver = ledger.receiver()
     while True:
-        bell = Bell()
-        waiter = Waiter(bell.ring, 5)
-        expired = not manager.join(queue, waiter) and not bell.sleep(deadline_after(LOOK))
-        messages = manager.leave(waiter, expired=expired).messages
+        messages = manager.dequeue_many(queue, 5, LOOK)
         receiver.take(json.loads(message.payload) for message in messages)
         if not messages and over.is_set():
             return
@@ -225,7 +222,7 @@ def _polled(wire: Wire, request: bytes) -> list[str] | None:
 
 def _offered(manager: QueueManager, queue: str, payloads: Sequence[bytes]) -> bool:
     try:
-        manager.offer(queue, payloads)
+        manager.enqueue_many(queue, payloads)
     except QueueFull:
         return False
     return True

@@ -7,26 +7,28 @@
     message = queue.dequeue(timeout=5)
 """
 
+from zoldyq.queue.line import Bell, ConsumerPlace, Place, ProducerPlace, Wake, deadline_after
 from zoldyq.queue.manager import QueueManager
 from zoldyq.queue.memory import MemoryBudget
 from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, Message, QueueStats, Receipt, now_us
 from zoldyq.queue.message_queue import MessageQueue
 from zoldyq.queue.protocol import Queues, check_queue_name
-from zoldyq.queue.waiter import Bell, RoomWaiter, Waiter, deadline_after
 
 __all__ = [
     "MESSAGE_OVERHEAD",
     "Bell",
+    "ConsumerPlace",
     "Delivery",
     "MemoryBudget",
     "Message",
     "MessageQueue",
+    "Place",
+    "ProducerPlace",
     "QueueManager",
     "QueueStats",
     "Queues",
     "Receipt",
-    "RoomWaiter",
-    "Waiter",
+    "Wake",
     "check_queue_name",
     "deadline_after",
     "now_us",

@@ -1,14 +1,15 @@
 """All queues of a server, by name.
 
-A queue comes into being at the first enqueue, or explicitly with a capacity of its own. Somebody
-may wait on a name that nobody has used yet: such a queue is only *awaited*. It shows nowhere,
-counts against no limit, and is forgotten when the last waiter leaves.
+A queue is created by the first enqueue, or explicitly with a capacity of its own. A consumer may
+wait on a name that is not used yet: such a queue is only *awaited*. It shows nowhere, counts
+against no limit, and is forgotten when the last consumer leaves.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 from zoldyq.contract.errors import (
     InvalidCapacity,
@@ -18,13 +19,17 @@ from zoldyq.contract.errors import (
     QueueNotFound,
     ShuttingDown,
 )
+from zoldyq.queue.blocking import BlockingCalls
+from zoldyq.queue.line import ConsumerPlace, ProducerPlace, Wake
 from zoldyq.queue.memory import MemoryBudget
-from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, Message, QueueStats, Receipt
+from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, QueueStats, Receipt
 from zoldyq.queue.message_queue import MessageQueue
-from zoldyq.queue.waiter import RoomWaiter, Waiter
+
+#: A queue's messages are numbered within so many bits.
+_NUMBER_BITS = 48
 
 
-class QueueManager:
+class QueueManager(BlockingCalls):
     """Queues in this process: the one implementation of :class:`Queues` so far.
 
     At most ``max_queues`` exist at once, each created on demand with ``default_capacity``; their
@@ -47,103 +52,82 @@ class QueueManager:
         # Guards every field below; a queue's own lock may be taken inside it. Never held
         # across a wake-up.
         self._lock = threading.Lock()
-        # Never changed, only replaced, so that the hot path reads it without the lock.
-        self._queues: Mapping[str, MessageQueue] = {}
+        # Changed one key at a time, under the lock. The hot path reads it with `get` alone and
+        # without the lock: CPython promises that reading a key is atomic, with the GIL and
+        # without it. Whatever walks over it holds the lock, or walks over a copy.
+        self._queues: dict[str, MessageQueue] = {}
         self._awaited: dict[str, MessageQueue] = {}
+        self._made = 0  # queues made so far
         self._dropped: dict[str, int] = {"deleted": 0, "shutdown": 0}
         self._draining = False
 
-    # -- producers ---------------------------------------------------------------------------
+    # -- producers and consumers ---------------------------------------------------------------
 
-    def offer(
-        self, name: str, payloads: Sequence[bytes], at: int | None = None, *, waits: bool = False
-    ) -> Receipt:
-        """Append to the queue, creating it if need be, without ever waiting.
+    def begin_enqueue(
+        self,
+        name: str,
+        payloads: Sequence[bytes],
+        at: int | None = None,
+        *,
+        wake: Wake | None = None,
+    ) -> Receipt | ProducerPlace:
+        """Append to the queue, creating it if need be, or stand in its line for room.
 
-        Messages that are refused bring no queue into being, unless somebody waits for it already.
+        Messages that are refused create no queue, unless somebody waits for it already. See
+        :meth:`MessageQueue.begin_enqueue`. The place of a producer whose queue is deleted ends
+        with QueueClosed; beginning anew puts the messages into the queue's successor.
 
         Raises:
             MaxQueuesReached: the name is new, and there are as many queues as may be.
             ShuttingDown: the server is stopping.
-            QueueFull, BatchExceedsCapacity, MemoryLimit: as :meth:`MessageQueue.offer`.
+            QueueFull, BatchExceedsCapacity, MemoryLimit: as :meth:`MessageQueue.begin_enqueue`.
         """
         while True:
             queue = self._queues.get(name)
+            if queue is None:
+                queue, receipt = self._enqueue_first(name, payloads, at)
+                if receipt is not None:
+                    return receipt
             try:
-                if queue is None:
-                    return self._offer_first(name, payloads, at, waits)
-                return queue.offer(payloads, at, waits=waits)
+                return queue.begin_enqueue(payloads, at, wake=wake)
             except QueueClosed:
-                self._check_not_draining()  # else it was deleted just now: begin anew
+                continue  # it was deleted just now: begin anew
 
-    def join_for_room(self, name: str, waiter: RoomWaiter) -> bool:
-        """Stand in the queue's line for room; see :meth:`MessageQueue.join_for_room`."""
-        queue = self._queues.get(name)
-        if queue is None:
-            waiter.error = QueueClosed("the queue was deleted meanwhile", queue_name=name)
-            return True
-        return queue.join_for_room(waiter)
+    def begin_dequeue(
+        self,
+        name: str,
+        count: int = 1,
+        max_bytes: int | None = None,
+        *,
+        wake: Wake | None = None,
+        in_line: int | None = None,
+    ) -> Delivery | ConsumerPlace:
+        """Take what is there, or stand in the queue's line, also if there is no queue yet.
 
-    def leave_room(self, waiter: RoomWaiter) -> Receipt:
-        """Quit the line for room and return the receipt won in the meantime.
-
-        Raises:
-            QueueClosed: the queue was deleted meanwhile, and :meth:`offer` would begin anew.
-            ShuttingDown: the server is stopping.
-            QueueFull, MemoryLimit: as :meth:`MessageQueue.leave_room`.
+        See :meth:`MessageQueue.begin_dequeue`. Nobody waits while the server is stopping.
         """
-        try:
-            if waiter.queue is None:
-                raise waiter.error or QueueClosed("this producer waits for no queue")
-            return waiter.queue.leave_room(waiter)
-        except QueueClosed:
-            self._check_not_draining()
-            raise
-
-    # -- consumers ---------------------------------------------------------------------------
-
-    def poll(
-        self, name: str, count: int = 1, max_bytes: int | None = None, *, waits: bool = False
-    ) -> Delivery:
-        """Take what is there without waiting; empty for a name that nobody has used."""
         queue = self._queues.get(name)
-        if queue is None:
+        if queue is not None:
+            return queue.begin_dequeue(count, max_bytes, wake=wake, in_line=in_line)
+        if wake is None:
             return Delivery([], 0)
-        return queue.poll(count, max_bytes, waits=waits)
-
-    def join(self, name: str, waiter: Waiter) -> bool:
-        """Stand in the queue's line, also if there is no queue of this name yet.
-
-        See :meth:`MessageQueue.join`. Nobody may wait while the server is stopping: then there
-        is something to see at once, namely nothing.
-        """
         with self._lock:
             queue = self._queues.get(name)
             if queue is None:
                 # Under the manager's lock, so that the name cannot be forgotten in between. It
                 # wakes nobody: an awaited queue has no producers.
-                return self._await(name).join(waiter)
-        return queue.join(waiter)
+                return self._await(name).begin_dequeue(count, max_bytes, wake=wake, in_line=in_line)
+        return queue.begin_dequeue(count, max_bytes, wake=wake, in_line=in_line)
 
-    def leave(self, waiter: Waiter, *, expired: bool = False) -> Delivery:
-        """Quit the line and return what was handed over; see :meth:`MessageQueue.leave`."""
-        queue = waiter.queue
-        if queue is None:
-            return Delivery([], 0)
-        delivery = queue.leave(waiter, expired=expired)
-        if self._queues.get(queue.name) is not queue:
-            self._forget_if_unused(queue)
-        return delivery
+    def put_back(self, name: str, back: Delivery) -> None:
+        """Return undelivered messages to where they were in their queue.
 
-    def put_back(self, name: str, messages: Sequence[Message]) -> None:
-        """Return undelivered messages to the head of their queue.
-
-        If the queue was deleted meanwhile they go to the queue that has its name now; without
-        one they are counted as dropped.
+        If the queue was deleted meanwhile they go to the head of the queue that has its name
+        now; without one they are counted as dropped.
         """
         queue = self._queues.get(name)
-        kept = queue.put_back(messages) if queue is not None else 0
-        self._count_dropped("shutdown" if self.draining else "deleted", len(messages) - kept)
+        kept = queue.put_back(back) if queue is not None else 0
+        self._count_dropped("shutdown" if self.draining else "deleted", len(back.messages) - kept)
 
     # -- administration ----------------------------------------------------------------------
 
@@ -188,7 +172,7 @@ class QueueManager:
         """
         with self._lock:
             queue = self._existing(name)
-            self._replace(name, None)
+            del self._queues[name]
         dropped = queue.close(discard=True)
         self._count_dropped("deleted", dropped)
         return dropped
@@ -199,7 +183,7 @@ class QueueManager:
 
     def all_stats(self) -> list[QueueStats]:
         """Return the statistics of every queue, ordered by name."""
-        return [queue.stats() for _, queue in sorted(self._queues.items())]
+        return [queue.stats() for queue in sorted(self._snapshot(), key=attrgetter("name"))]
 
     @property
     def dropped(self) -> Mapping[str, int]:
@@ -226,12 +210,14 @@ class QueueManager:
             self._draining = True
             queues = [*self._queues.values(), *self._awaited.values()]
         for queue in queues:
-            queue.close()
+            queue.close(stopping=True)
 
     def close(self) -> dict[str, int]:
         """Drop what is left, after :meth:`drain`; return how many messages each queue held."""
         self.drain()
-        dropped = {name: queue.close(discard=True) for name, queue in self._queues.items()}
+        dropped = {
+            queue.name: queue.close(discard=True, stopping=True) for queue in self._snapshot()
+        }
         self._count_dropped("shutdown", sum(dropped.values()))
         return {name: count for name, count in dropped.items() if count}
 
@@ -243,7 +229,7 @@ class QueueManager:
     @property
     def size(self) -> int:
         """Messages in all queues together."""
-        return sum(len(queue) for queue in self._queues.values())
+        return sum(map(len, self._snapshot()))
 
     # -- helpers -----------------------------------------------------------------------------
 
@@ -251,34 +237,36 @@ class QueueManager:
         queue = self._queues.get(name)
         if queue is None:
             raise QueueNotFound(
-                "there is no such queue: it comes into being at the first enqueue, or by PUT",
+                "there is no such queue: the first enqueue creates it, or PUT",
                 queue_name=name,
             )
         return queue
 
-    def _offer_first(
-        self, name: str, payloads: Sequence[bytes], at: int | None, waits: bool
-    ) -> Receipt:
+    def _enqueue_first(
+        self, name: str, payloads: Sequence[bytes], at: int | None
+    ) -> tuple[MessageQueue, Receipt | None]:
         """Create the queue of this name with its first messages, unless another thread was faster.
 
         A new queue is filled before anybody can see it: taking it away again when it refuses
-        would take along what another thread had put into it by then.
+        would take along what another thread had put into it by then. Without a receipt the
+        messages are still to be enqueued.
         """
         with self._lock:
             queue = self._queues.get(name)
-            if queue is None and name in self._awaited:
-                queue = self._create(name, self._default_capacity)
-            if queue is None:
-                queue = self._new(name, self._default_capacity)
-                receipt = queue.offer(payloads, at)  # wakes nobody, for nobody knows it yet
-                self._replace(name, queue)
-                return receipt
-        return queue.offer(payloads, at, waits=waits)
+            if queue is not None:
+                return queue, None
+            if name in self._awaited:
+                return self._create(name, self._default_capacity), None
+            queue = self._new(name, self._default_capacity)
+            receipt = queue.begin_enqueue(payloads, at)  # wakes nobody, for nobody knows it yet
+            assert isinstance(receipt, Receipt), "without a wake nobody stands in line"
+            self._queues[name] = queue
+            return queue, receipt
 
     def _create(self, name: str, capacity: int) -> MessageQueue:
-        """Bring a queue into being; the caller holds the lock and knows that there is none."""
+        """Create a queue; the caller holds the lock and knows that there is none."""
         queue = self._new(name, capacity)
-        self._replace(name, queue)
+        self._queues[name] = queue
         return queue
 
     def _new(self, name: str, capacity: int) -> MessageQueue:
@@ -291,42 +279,48 @@ class QueueManager:
             )
         queue = self._awaited.pop(name, None)
         if queue is None:
-            return MessageQueue(name, capacity, self._budget)
+            return self._make(name, capacity)
         queue.capacity = capacity  # no producer has seen it yet
         return queue
+
+    def _make(self, name: str, capacity: int) -> MessageQueue:
+        """Return a new queue. Its messages have higher numbers than those of any before it, so
+        that what comes back from a predecessor goes to the head, in order."""
+        assert self._lock.locked()
+        self._made += 1
+        return MessageQueue(
+            name,
+            capacity,
+            self._budget,
+            first=self._made << _NUMBER_BITS,
+            when_unused=self._forget_if_unused,
+        )
 
     def _await(self, name: str) -> MessageQueue:
         """Return the queue that is awaited under this name; the caller holds the lock."""
         queue = self._awaited.get(name)
         if queue is None:
-            queue = self._awaited[name] = MessageQueue(name, self._default_capacity, self._budget)
+            queue = self._awaited[name] = self._make(name, self._default_capacity)
             if self._draining:
-                queue.close()
+                queue.close(stopping=True)
         return queue
 
     def _forget_if_unused(self, queue: MessageQueue) -> None:
         """Forget an awaited name when nobody waits for it any more."""
+        if self._queues.get(queue.name) is queue:
+            return
         with self._lock:
             if self._awaited.get(queue.name) is queue and not queue.stats().waiting_consumers:
                 del self._awaited[queue.name]
 
-    def _replace(self, name: str, queue: MessageQueue | None) -> None:
-        """Put a changed copy in the place of the mapping; the caller holds the lock."""
-        queues = dict(self._queues)
-        if queue is None:
-            del queues[name]
-        else:
-            queues[name] = queue
-        self._queues = queues
+    def _snapshot(self) -> list[MessageQueue]:
+        with self._lock:
+            return list(self._queues.values())
 
     def _count_dropped(self, reason: str, count: int) -> None:
         if count:
             with self._lock:
                 self._dropped[reason] += count
-
-    def _check_not_draining(self) -> None:
-        with self._lock:
-            self._refuse_if_draining()
 
     def _refuse_if_draining(self) -> None:
         """Raise ShuttingDown while draining; the caller holds the lock."""

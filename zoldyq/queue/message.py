@@ -8,6 +8,7 @@ costs 32 bytes beside its payload. None of them can be part of a reference cycle
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import msgspec
 
@@ -32,7 +33,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     enqueued_at: int
 
 
-def cost_of(messages: list[Message]) -> int:
+def cost_of(messages: Sequence[Message]) -> int:
     """Return the bytes that these messages are charged for while they are queued."""
     return sum([len(message.payload) for message in messages]) + MESSAGE_OVERHEAD * len(messages)
 
@@ -52,11 +53,17 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 class Delivery(msgspec.Struct, frozen=True, gc=False):
     """Messages that left the queue for one consumer (none if none came), oldest first.
 
-    ``queue_size`` messages were left in the queue right after.
+    ``queue_size`` messages were left in the queue right after. ``numbers`` are the places that
+    the messages have in the queue's order: with them, those that come back go to where they were.
     """
 
     messages: list[Message]
     queue_size: int
+    numbers: Sequence[int] = ()
+
+    def rest(self, count: int) -> Delivery:
+        """Return this delivery without its first ``count`` messages."""
+        return Delivery(self.messages[count:], self.queue_size, self.numbers[count:])
 
 
 class QueueStats(msgspec.Struct, frozen=True, gc=False):

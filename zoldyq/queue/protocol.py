@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from zoldyq.contract.errors import InvalidQueueName
-from zoldyq.queue.message import Delivery, Message, QueueStats, Receipt
-from zoldyq.queue.waiter import RoomWaiter, Waiter
+from zoldyq.queue.line import ConsumerPlace, ProducerPlace, Wake
+from zoldyq.queue.message import Delivery, QueueStats, Receipt
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
 
@@ -28,36 +28,37 @@ def check_queue_name(name: str) -> None:
 
 
 class Queues(Protocol):
-    """What a server needs of its queues. Every call is by name, and none of them waits.
+    """What a server needs of its queues. Every call is by name, and none of them sleeps.
 
     Names are valid ones (:func:`check_queue_name`). :class:`QueueManager` keeps the queues in
     this process; another implementation may keep them elsewhere.
     """
 
-    def offer(
-        self, name: str, payloads: Sequence[bytes], at: int | None = None, *, waits: bool = False
-    ) -> Receipt:
-        """Append to the queue, creating it if need be: :meth:`MessageQueue.offer`."""
+    def begin_enqueue(
+        self,
+        name: str,
+        payloads: Sequence[bytes],
+        at: int | None = None,
+        *,
+        wake: Wake | None = None,
+    ) -> Receipt | ProducerPlace:
+        """Append to the queue, creating it if need be, or stand in its line for room:
+        :meth:`MessageQueue.begin_enqueue`. Raises MaxQueuesReached, ShuttingDown as well."""
 
-    def join_for_room(self, name: str, waiter: RoomWaiter) -> bool:
-        """Stand in the queue's line for room: :meth:`MessageQueue.join_for_room`."""
+    def begin_dequeue(
+        self,
+        name: str,
+        count: int = 1,
+        max_bytes: int | None = None,
+        *,
+        wake: Wake | None = None,
+        in_line: int | None = None,
+    ) -> Delivery | ConsumerPlace:
+        """Take what is there, or stand in the queue's line: :meth:`MessageQueue.begin_dequeue`.
+        The name may be unknown."""
 
-    def leave_room(self, waiter: RoomWaiter) -> Receipt:
-        """Quit that line: :meth:`MessageQueue.leave_room`."""
-
-    def poll(
-        self, name: str, count: int = 1, max_bytes: int | None = None, *, waits: bool = False
-    ) -> Delivery:
-        """Take what is there: :meth:`MessageQueue.poll`. Empty for an unknown name."""
-
-    def join(self, name: str, waiter: Waiter) -> bool:
-        """Stand in the queue's line: :meth:`MessageQueue.join`. The name may be unknown."""
-
-    def leave(self, waiter: Waiter, *, expired: bool = False) -> Delivery:
-        """Quit that line: :meth:`MessageQueue.leave`."""
-
-    def put_back(self, name: str, messages: Sequence[Message]) -> None:
-        """Return undelivered messages to the head: :meth:`MessageQueue.put_back`."""
+    def put_back(self, name: str, back: Delivery) -> None:
+        """Return undelivered messages to where they were: :meth:`MessageQueue.put_back`."""
 
     def peek(self, name: str, count: int = 1, max_bytes: int | None = None) -> Delivery:
         """Look without taking. Raises QueueNotFound for an unknown name."""
@@ -77,12 +78,23 @@ class Queues(Protocol):
     def all_stats(self) -> list[QueueStats]:
         """Return the statistics of every queue, by name."""
 
+    def close(self) -> Mapping[str, int]:
+        """Drop what is left, after :meth:`drain`; return how many messages each queue held."""
+
     def drain(self) -> None:
         """Refuse new messages and let nobody wait; what is queued can still be taken."""
 
     @property
     def dropped(self) -> Mapping[str, int]:
         """Messages that were accepted and neither delivered nor purged, by reason."""
+
+    @property
+    def size(self) -> int:
+        """Messages in all queues together."""
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes charged for the messages in all queues together."""
 
     @property
     def memory_full(self) -> bool:

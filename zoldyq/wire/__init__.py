@@ -94,8 +94,8 @@ _HEADERS_OF: Mapping[str, Headers] = {
 class Reply(msgspec.Struct, frozen=True, gc=False):
     """What goes back to a client, whichever server writes it.
 
-    ``delivered`` are the messages in the body; they return to the queue ``queue_name`` if the
-    body cannot be written.
+    ``delivered`` are the messages in the body, if any; they return to their places in the queue
+    ``queue_name`` if the body cannot be written.
     """
 
     status: int
@@ -103,7 +103,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     content_type: str = JSON
     headers: Headers = ()
     queue_name: str = ""
-    delivered: Sequence[Message] = ()
+    delivered: Delivery | None = None
 
 
 # -- requests ----------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def delivery_reply(name: str, delivery: Delivery, batch: bool, ndjson: bool) -> 
     if not messages:
         return NOTHING_CAME
     if ndjson:
-        return Reply(200, _lines_of(messages), NDJSON, NO_STORE, name, messages)
+        return Reply(200, _lines_of(messages), NDJSON, NO_STORE, name, delivery)
     if batch:
         body = _batch_document(name, delivery)
     else:
@@ -316,7 +316,7 @@ def delivery_reply(name: str, delivery: Delivery, batch: bool, ndjson: bool) -> 
             delivery.queue_size,
             messages[0].enqueued_at,
         )
-    return Reply(200, body, JSON, NO_STORE, name, messages)
+    return Reply(200, body, JSON, NO_STORE, name, delivery)
 
 
 def peek_reply(name: str, delivery: Delivery, ndjson: bool) -> Reply:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
 from tests.helpers import Task, wait_until
-from tests.queue.places import ignore
+from tests.queue.places import ignore, texts
 from zoldyq import __version__
 from zoldyq.contract.errors import (
     BatchExceedsCapacity,
@@ -25,8 +26,9 @@ from zoldyq.contract.errors import (
     ZoldyQError,
 )
 from zoldyq.metrics.durations import Durations
-from zoldyq.queue import MESSAGE_OVERHEAD, Bell, QueueManager, deadline_after, now_us
-from zoldyq.server.api.operations import DequeueWait, EnqueueWait, Limits, Operations
+from zoldyq.queue import MESSAGE_OVERHEAD, Bell, Delivery, QueueManager, deadline_after, now_us
+from zoldyq.server.api.operations import Limits, Operations
+from zoldyq.server.api.waits import DequeueWait, EnqueueWait
 from zoldyq.wire import NDJSON, Reply
 
 
@@ -61,7 +63,7 @@ def dequeue(
     query: str = "",
     accept: str | None = None,
     wake: Callable[[], None] = ignore,
-) -> Reply | DequeueWait:
+) -> Reply | DequeueWait[Reply]:
     return operations.dequeue(operations.dequeue_call("emails", query, accept), wake)
 
 
@@ -71,7 +73,7 @@ def waiting_producer(operations: Operations, body: bytes) -> EnqueueWait:
     return wait
 
 
-def waiting_consumer(operations: Operations, query: str = "timeout=5") -> DequeueWait:
+def waiting_consumer(operations: Operations, query: str = "timeout=5") -> DequeueWait[Reply]:
     wait = dequeue(operations, query)
     assert isinstance(wait, DequeueWait)
     return wait
@@ -162,6 +164,45 @@ class TestWaitingForRoom:
         dequeue(operations)
         wait.abandon()
         assert manager.stats("emails").enqueued_total == 4
+
+    def test_a_wake_up_in_vain_ends_nothing(
+        self, operations: Operations, manager: QueueManager
+    ) -> None:
+        fill(operations)
+        wait = waiting_producer(operations, b'{"payload":4}')
+        assert wait.finish() is None
+        assert manager.stats("emails").waiting_producers == 1
+
+    def test_the_rest_of_the_time_is_spent_in_the_successors_line(
+        self, operations: Operations, manager: QueueManager
+    ) -> None:
+        fill(operations)
+        bell = Bell()
+        first = waiting_producer(operations, b'{"payloads":[4,5]}')
+        wait = enqueue(operations, b'{"payloads":[6,7]}', "timeout=5", wake=bell.ring)
+        assert isinstance(wait, EnqueueWait)
+        operations.delete_queue("emails")
+        assert bell.sleep(deadline_after(0))
+        assert document(first.finish())["count"] == 2
+        assert wait.finish() is None
+        assert manager.stats("emails").waiting_producers == 1
+        dequeue(operations, "count=2")
+        assert bell.sleep(deadline_after(0))
+        assert document(wait.finish())["count"] == 2
+
+    @pytest.mark.parametrize("room", [True, False])
+    def test_a_producer_whose_time_ends_with_its_queue_tries_once_more(
+        self, operations: Operations, room: bool
+    ) -> None:
+        fill(operations)
+        wait = waiting_producer(operations, b'{"payload":4}')
+        operations.delete_queue("emails")
+        if room:
+            assert document(wait.finish(expired=True))["queue_size"] == 1
+        else:
+            fill(operations)
+            with pytest.raises(QueueFull):
+                wait.finish(expired=True)
 
     def test_deletion_makes_room(self, operations: Operations) -> None:
         fill(operations)
@@ -261,7 +302,9 @@ class TestWaitingForMessages:
         self, operations: Operations, manager: QueueManager
     ) -> None:
         manager.create("emails", 3)
-        assert waiting_consumer(operations).finish(expired=True).status == 204
+        reply = waiting_consumer(operations).finish(expired=True)
+        assert reply is not None
+        assert reply.status == 204
         assert manager.stats("emails").dequeue_timeout_total == 1
 
     def test_a_message_beats_the_timeout(self, operations: Operations) -> None:
@@ -296,7 +339,9 @@ class TestWaitingForMessages:
         else:
             manager.drain()
         assert bell.sleep(deadline_after(0))
-        assert wait.finish().status == 204
+        reply = wait.finish()
+        assert reply is not None
+        assert reply.status == 204
 
     def test_nobody_waits_while_the_server_stops(
         self, operations: Operations, manager: QueueManager
@@ -316,7 +361,8 @@ class TestWaitingForMessages:
                 answer = dequeue(operations, "timeout=60", wake=bell.ring)
                 if isinstance(answer, DequeueWait):
                     bell.sleep(deadline_after(20))
-                    answer = answer.finish(expired=True)
+                    answer = answer.finish(expired=True)  # type: ignore[assignment]
+                assert isinstance(answer, Reply)
                 assert answer.status == 200
                 received += 1
             return received
@@ -326,6 +372,54 @@ class TestWaitingForMessages:
             wait_until(lambda: not manager.memory_full and manager.size < 3)
             enqueue(operations, b'{"payload":1}')
         assert consumer.result() == 300
+
+
+class TestTake:
+    """Messages for a stream, not rendered."""
+
+    def test_hands_out_messages_with_their_places(self, operations: Operations) -> None:
+        fill(operations)
+        delivery = operations.take("emails", 2, 1_000, ignore)
+        assert isinstance(delivery, Delivery)
+        assert texts(delivery.messages) == [b"1", b"2"]
+        operations.queues.put_back("emails", delivery.rest(1))
+        assert document(dequeue(operations))["payload"] == 2
+
+    def test_stands_in_line_for_as_long_as_it_takes(self, operations: Operations) -> None:
+        bell = Bell()
+        wait = operations.take("emails", 3, 1_000, bell.ring, in_line=1)
+        assert isinstance(wait, DequeueWait)
+        assert (wait.timeout, wait.finish()) == (math.inf, None)
+        fill(operations)
+        assert bell.sleep(deadline_after(0))
+        delivery = wait.finish()
+        assert delivery is not None
+        assert (texts(delivery.messages), delivery.queue_size) == ([b"1"], 2)
+
+    def test_is_timed_apart_by_whether_it_waited(self, operations: Operations) -> None:
+        wait = operations.take("emails", 1, 1_000, ignore)
+        assert isinstance(wait, DequeueWait)
+        fill(operations)
+        wait.finish()
+        operations.take("emails", 1, 1_000, ignore)
+        durations = operations.durations
+        assert (observed(durations.dequeue), observed(durations.dequeue_waited)) == (1, 1)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_an_error_between_taking_and_rendering_loses_no_message(
+    operations: Operations, monkeypatch: pytest.MonkeyPatch, waits: bool
+) -> None:
+    def no_memory(*_: object) -> Reply:
+        raise MemoryError
+
+    wait = waiting_consumer(operations) if waits else None
+    fill(operations)
+    monkeypatch.setattr("zoldyq.wire.delivery_reply", no_memory)
+    end = wait.finish if wait else lambda: dequeue(operations, "count=2")
+    with pytest.raises(MemoryError):
+        end()
+    assert texts(operations.queues.peek("emails", 9).messages) == [b"1", b"2", b"3"]
 
 
 class TestAdministration:

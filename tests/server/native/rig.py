@@ -122,11 +122,11 @@ class Rig(ReactorThread):
         return connection, Pipe(theirs)
 
     def enqueue(self, queue: str, *payloads: object) -> None:
-        self.queues.offer(queue, [json.dumps(payload).encode() for payload in payloads])
+        self.queues.enqueue_many(queue, [json.dumps(payload).encode() for payload in payloads])
 
     def left(self, queue: str) -> list[Any]:
         """Take all messages out of a queue."""
-        return [json.loads(m.payload) for m in self.queues.poll(queue, 1_000_000).messages]
+        return [json.loads(m.payload) for m in self.queues.dequeue_many(queue, 1_000_000)]
 
     def wait_idle(self) -> None:
         """Return once the reactor has done all that was to do when this was called."""

@@ -196,7 +196,7 @@ class TestParked:
 
             def enqueue_and_stop() -> None:
                 rig.reactor.stop()
-                rig.queues.offer("q", [b"1"])
+                rig.queues.enqueue_many("q", [b"1"])
 
             rig.reactor.post(enqueue_and_stop)
         with pipe:

@@ -30,7 +30,7 @@ def numbers(server: WebSocketServer) -> list[int]:
 
 
 def offer(server: WebSocketServer, *values: object) -> None:
-    server.queues.offer("a", [json.dumps(value).encode() for value in values])
+    server.queues.enqueue_many("a", [json.dumps(value).encode() for value in values])
 
 
 def offer_pairs(server: WebSocketServer, total: int) -> None:
@@ -45,7 +45,7 @@ def size(server: WebSocketServer) -> int:
 class TestPush:
     def test_what_is_there_and_what_comes_is_pushed_one_a_frame(self) -> None:
         with running() as server:
-            server.queues.offer("a", [b'{"n": 1.10, "n":2}'], at=77)
+            server.queues.begin_enqueue("a", [b'{"n": 1.10, "n":2}'], at=77)
             with server.raw(PATH) as client:
                 expected = b'{"payload":{"n": 1.10, "n":2},"queue_name":"a","enqueued_at":77}'
                 assert client.receive() == (TEXT, expected)

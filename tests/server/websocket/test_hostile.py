@@ -188,7 +188,7 @@ class TestFloods:
             client.send(client_frame(b'{"credit":1}') * (grants - 1), client_frame(b"", PING))
             assert client.receive() == (PONG, b"")  # so all were read
             for _ in range(10):
-                server.queues.offer("a", [b"0"] * (grants // 5))
+                server.queues.enqueue_many("a", [b"0"] * (grants // 5))
             for _ in range(grants):
                 assert client.receive().document["payload"] == 0
             client.send(client_frame(b"", PING))
@@ -216,7 +216,7 @@ class TestTheSocket:
     @pytest.mark.parametrize("path", PATHS)
     def test_a_reset_ends_the_session_at_any_point(self, path: str) -> None:
         with watched() as server:
-            server.queues.offer("a", [b"0"] * 20_000)
+            server.queues.enqueue_many("a", [b"0"] * 20_000)
             for sent in (b"", GOOD[:3], GOOD, GOOD * 500, client_frame(b"x", BEGIN), CLOSE_1000):
                 client = server.raw(path)
                 client.send(sent)

@@ -173,7 +173,7 @@ class TestTheEnd:
 
     def test_one_that_takes_no_data_is_ended_by_force(self) -> None:
         with running(send_buffer=4096) as server:
-            server.queues.offer("a", [b'"%s"' % (b"x" * 10_000)] * 5000)
+            server.queues.enqueue_many("a", [b'"%s"' % (b"x" * 10_000)] * 5000)
             with server.raw(DEQUEUE, receive_buffer=4096):
                 wait_until(lambda: server.queues.stats("a").dequeued_total > 0)
                 server.sessions.close_all(0.05)

@@ -184,7 +184,7 @@ class TestBodies:
 class TestDelivery:
     @pytest.fixture(autouse=True)
     def _one_message(self, queues: QueueManager) -> None:
-        queues.offer("a", [b"1.10"])
+        queues.enqueue_many("a", [b"1.10"])
 
     def test_a_reply_that_was_taken_is_delivered(
         self, app: ZoldyQApp, queues: QueueManager
@@ -241,13 +241,13 @@ STATE = ["/queues", "/queues/a", "/queues/a/peek", "/health", "/ready", "/metric
 
 @pytest.mark.parametrize("path", STATE)
 def test_state_is_not_to_be_cached(app: ZoldyQApp, queues: QueueManager, path: str) -> None:
-    queues.offer("a", [b"1"])
+    queues.enqueue_many("a", [b"1"])
     assert call(app, "GET", path).headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", [*STATE, "/openapi.json", "/", "/ui/style.css"])
 def test_head_is_get_without_a_body(app: ZoldyQApp, queues: QueueManager, path: str) -> None:
-    queues.offer("a", [b"1"], 2**53)  # from the future, so that its age is always 0
+    queues.begin_enqueue("a", [b"1"], 2**53)  # from the future, so that its age is always 0
     answer = call(app, "HEAD", path)
     assert (answer.status, answer.read()) == (200, b"")
     assert answer.headers["content-type"] == call(app, "GET", path).headers["content-type"]
@@ -328,7 +328,7 @@ class TestAccess:
         assert call(app, "GET", "/health").status == 200
 
     def test_a_foreign_page_changes_nothing(self, app: ZoldyQApp, queues: QueueManager) -> None:
-        queues.offer("a", [b"1"])
+        queues.enqueue_many("a", [b"1"])
         foreign: list[dict[str, object]] = [
             {"HTTP_ORIGIN": "http://evil.example"},
             {"HTTP_SEC_FETCH_SITE": "cross-site"},
@@ -461,7 +461,7 @@ class TestSettings:
 
     def test_queues_may_be_ones_own(self) -> None:
         queues = QueueManager()
-        queues.offer("a", [b"1"])
+        queues.enqueue_many("a", [b"1"])
         app = create_app(Settings(), queues)
         assert call(app, "GET", "/queues/a").document()["size"] == 1
 

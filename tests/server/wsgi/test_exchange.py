@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from zoldyq.queue import Message
+from zoldyq.queue import Delivery, Message
 from zoldyq.server.wsgi.exchange import PIECE_BYTES, Handover
 from zoldyq.wire import Reply
 
-MESSAGES = (Message(b"1", 1),)
+MESSAGES = Delivery([Message(b"1", 1)], 0, (0,))
 
 
 class Waiting:

@@ -10,7 +10,8 @@ import pytest
 from tests.helpers import Task, wait_until
 from zoldyq.contract.errors import TooManyWaiting
 from zoldyq.queue import Bell, QueueManager
-from zoldyq.server.api.operations import Operations, Wait
+from zoldyq.server.api.operations import Operations
+from zoldyq.server.api.waits import Wait
 from zoldyq.server.wsgi.exchange import Handover
 from zoldyq.server.wsgi.waiting import ThreadWaits, hang_up_check
 from zoldyq.wire import Reply
@@ -32,7 +33,7 @@ def operations(queues: QueueManager) -> Operations:
 def settled(
     operations: Operations,
     waits: ThreadWaits,
-    outcome: Reply | Wait,
+    outcome: Reply | Wait[Reply],
     bell: Bell,
     environ: dict[str, object],
 ) -> Reply:
@@ -75,7 +76,7 @@ def test_a_waiting_consumer_gets_the_next_message(
     queues.create("a", 1)
     task = Task(lambda: dequeue(operations, ThreadWaits(1), 30, HERE))
     wait_until(lambda: waiting(queues) == 1)
-    queues.offer("a", [b"1"])
+    queues.enqueue_many("a", [b"1"])
     assert b'"payload":1,' in task.result().body
 
 
@@ -88,12 +89,12 @@ def test_nothing_comes_in_time(queues: QueueManager, operations: Operations) -> 
 def test_a_waiting_producer_gets_the_next_room(
     queues: QueueManager, operations: Operations
 ) -> None:
-    queues.offer("a", [b"1"])
+    queues.enqueue_many("a", [b"1"])
     task = Task(lambda: enqueue(operations, ThreadWaits(1), 30, HERE))
     wait_until(lambda: waiting(queues) == 1)
-    assert queues.poll("a").messages[0].payload == b"1"
+    assert queues.dequeue_many("a", 1)[0].payload == b"1"
     assert task.result().status == 200
-    assert queues.poll("a").messages[0].payload == b'"new"'
+    assert queues.dequeue_many("a", 1)[0].payload == b'"new"'
 
 
 def test_a_consumer_that_has_gone_leaves_the_line(
@@ -110,13 +111,13 @@ def test_a_message_won_by_a_consumer_that_has_gone_goes_back(
 ) -> None:
     def is_gone() -> bool:
         """Notice that the client has gone, only once a message was handed to it."""
-        queues.offer("a", [b"1"])
+        queues.enqueue_many("a", [b"1"])
         return True
 
     queues.create("a", 1)
     reply = dequeue(operations, ThreadWaits(1), 3600, {"waitress.client_disconnected": is_gone})
     assert reply.status == 204
-    assert queues.poll("a").messages[0].payload == b"1"
+    assert queues.dequeue_many("a", 1)[0].payload == b"1"
     assert queues.stats("a").put_back_total == 1
 
 
@@ -126,7 +127,7 @@ def test_a_consumer_that_left_just_before_its_message_came_does_not_get_it(
     queues.create("a", 1)
     bell = Bell()
     outcome = operations.dequeue(operations.dequeue_call("a", "timeout=3600", None), bell.ring)
-    queues.offer("a", [b"1"])
+    queues.enqueue_many("a", [b"1"])
     assert settled(operations, ThreadWaits(1), outcome, bell, GONE).status == 204
     assert queues.stats("a").size == 1
 
@@ -134,17 +135,17 @@ def test_a_consumer_that_left_just_before_its_message_came_does_not_get_it(
 def test_a_producer_that_has_gone_leaves_the_line(
     queues: QueueManager, operations: Operations
 ) -> None:
-    queues.offer("a", [b"1"])
+    queues.enqueue_many("a", [b"1"])
     enqueue(operations, ThreadWaits(1), 3600, GONE)
     assert waiting(queues) == 0
-    assert [message.payload for message in queues.poll("a", 2).messages] == [b"1"]
+    assert [message.payload for message in queues.dequeue_many("a", 2)] == [b"1"]
 
 
 @pytest.mark.parametrize("what", [dequeue, enqueue])
 def test_no_more_wait_than_may(queues: QueueManager, operations: Operations, what: object) -> None:
     queues.create("a", 1)
     if what is enqueue:
-        queues.offer("a", [b"1"])
+        queues.enqueue_many("a", [b"1"])
     with pytest.raises(TooManyWaiting, match="0 requests wait already"):
         what(operations, ThreadWaits(0), 3600, HERE)  # type: ignore[operator]
     assert waiting(queues) == 0
@@ -162,7 +163,7 @@ def test_a_place_to_wait_is_free_again_after_use(
 def test_who_need_not_wait_is_served_though_no_more_may_wait(
     queues: QueueManager, operations: Operations
 ) -> None:
-    queues.offer("a", [b"1"])
+    queues.enqueue_many("a", [b"1"])
     assert dequeue(operations, ThreadWaits(0), 3600, HERE).status == 200
 
 

@@ -1,22 +1,34 @@
 """What each request means, told once: the Falcon face and the native server both call this.
 
-Nothing here waits. Where a request has to, the caller gets a :class:`Wait` and decides how: a
-thread that sleeps, or a connection that is parked.
+Nothing here waits. Where a request has to, the caller gets a
+:class:`~zoldyq.server.api.waits.Wait` and decides how: a thread that sleeps, or a connection that
+is parked.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
 
 import msgspec
 
 from zoldyq import __version__, wire
-from zoldyq.contract.errors import BodyTooLarge, QueueClosed, QueueFull, ZoldyQError
+from zoldyq.contract.errors import BodyTooLarge
 from zoldyq.metrics.durations import OperationDurations
-from zoldyq.queue import Queues, RoomWaiter, Waiter, check_queue_name, now_us
+from zoldyq.queue import (
+    ConsumerPlace,
+    Delivery,
+    ProducerPlace,
+    Queues,
+    Wake,
+    check_queue_name,
+    now_us,
+)
 from zoldyq.server.api.refusals import Refusals
+from zoldyq.server.api.waits import DequeueWait, EnqueueWait
 from zoldyq.wire import Buffer, Reply
 
 
@@ -54,71 +66,11 @@ class DequeueCall(msgspec.Struct, frozen=True, gc=False):
     ndjson: bool
 
 
-class DequeueWait:
-    """A dequeue that found nothing and stands in line. End it with one of the two methods."""
-
-    def __init__(
-        self, operations: Operations, call: DequeueCall, waiter: Waiter, began: float
-    ) -> None:
-        self.timeout = call.timeout
-        self._began = began
-        self._operations = operations
-        self._call = call
-        self._waiter = waiter
-
-    def finish(self, *, expired: bool = False) -> Reply:
-        """Quit the line and reply with what was handed over, or that nothing came."""
-        return self._operations.finish_dequeue(self._call, self._waiter, self._began, expired)
-
-    def abandon(self) -> None:
-        """Quit the line because the consumer has gone; what it was given goes back."""
-        queues = self._operations.queues
-        queues.put_back(self._call.name, queues.leave(self._waiter).messages)
-
-
-class EnqueueWait:
-    """An enqueue that found no room and stands in line. End it with one of the two methods."""
-
-    def __init__(
-        self,
-        operations: Operations,
-        call: EnqueueCall,
-        waiter: RoomWaiter,
-        batch: bool,
-        began: float,
-    ) -> None:
-        self.timeout = call.timeout
-        self._began = began
-        self._operations = operations
-        self._call = call
-        self._waiter = waiter
-        self._batch = batch
-
-    def finish(self, *, expired: bool = False) -> Reply:
-        """Quit the line and acknowledge, or raise why the messages were refused.
-
-        Raises:
-            QueueFull, BatchExceedsCapacity, MemoryLimit, MaxQueuesReached, ShuttingDown: nothing
-                was queued.
-        """
-        return self._operations.finish_enqueue(self._call, self._waiter, self._batch, self._began)
-
-    def abandon(self) -> None:
-        """Quit the line because the producer has gone. What got in already stays queued."""
-        try:
-            self._operations.queues.leave_room(self._waiter)
-        except ZoldyQError:
-            return  # there is nobody left to tell
-
-
-Wait = DequeueWait | EnqueueWait
-
-
 class Operations:
     """Every operation of the wire contract, over some queues and within some limits.
 
-    Methods return a :class:`Reply` or raise a :class:`ZoldyQError`, except that enqueue and
-    dequeue return a :class:`Wait` where the caller asked to wait and has to.
+    Methods return a :class:`Reply` or raise a ``ZoldyQError``, except that enqueue and dequeue
+    return a :class:`~zoldyq.server.api.waits.Wait` where the caller asked to wait and has to.
     """
 
     def __init__(
@@ -145,7 +97,7 @@ class Operations:
         return EnqueueCall(name, timeout, wire.parse_ndjson if ndjson else wire.parse_enqueue)
 
     def enqueue(
-        self, call: EnqueueCall, body: Buffer, wake: Callable[[], None], at: int | None = None
+        self, call: EnqueueCall, body: Buffer, wake: Wake, at: int | None = None
     ) -> Reply | EnqueueWait:
         """Append the messages of a body, or stand in line for room if the call says so.
 
@@ -154,30 +106,21 @@ class Operations:
         """
         began = perf_counter()
         payloads, batch = call.parse(body)
-        try:
-            receipt = self.queues.offer(call.name, payloads, at, waits=call.timeout > 0)
-        except QueueFull:
-            if not call.timeout:
-                raise
-            waiter = RoomWaiter(wake, payloads)
-            if not self.queues.join_for_room(call.name, waiter):
-                return EnqueueWait(self, call, waiter, batch, began)
-            return self.finish_enqueue(call, waiter, batch, began)
-        reply = wire.enqueue_reply(call.name, receipt, batch)
+        outcome = self.queues.begin_enqueue(
+            call.name, payloads, at, wake=wake if call.timeout else None
+        )
+        if isinstance(outcome, ProducerPlace):
+            return EnqueueWait(
+                self.queues,
+                call.name,
+                outcome,
+                timeout=call.timeout,
+                began=began,
+                durations=self.durations.enqueue_waited,
+                batch=batch,
+            )
+        reply = wire.enqueue_reply(call.name, outcome, batch)
         self.durations.enqueue.observe(perf_counter() - began)
-        return reply
-
-    def finish_enqueue(
-        self, call: EnqueueCall, waiter: RoomWaiter, batch: bool, began: float
-    ) -> Reply:
-        """End a wait for room; see :meth:`EnqueueWait.finish`."""
-        try:
-            receipt = self.queues.leave_room(waiter)
-        except QueueClosed:
-            # The queue was deleted under the producer, so there is room in its successor.
-            receipt = self.queues.offer(call.name, waiter.payloads)
-        reply = wire.enqueue_reply(call.name, receipt, batch)
-        self.durations.enqueue_waited.observe(perf_counter() - began)
         return reply
 
     # -- dequeue -----------------------------------------------------------------------------
@@ -193,34 +136,59 @@ class Operations:
             wire.accepts_ndjson(accept),
         )
 
-    def dequeue(self, call: DequeueCall, wake: Callable[[], None]) -> Reply | DequeueWait:
+    def dequeue(self, call: DequeueCall, wake: Wake) -> Reply | DequeueWait[Reply]:
         """Take messages, or stand in line for them if the call says so."""
         began = perf_counter()
-        count = call.count or 1
-        delivery = self.queues.poll(
-            call.name, count, self.limits.max_body_bytes, waits=call.timeout > 0
+        outcome = self.queues.begin_dequeue(
+            call.name,
+            call.count or 1,
+            self.limits.max_body_bytes,
+            wake=wake if call.timeout else None,
         )
-        if not delivery.messages and call.timeout:
-            waiter = Waiter(wake, count, self.limits.max_body_bytes)
-            if not self.queues.join(call.name, waiter):
-                return DequeueWait(self, call, waiter, began)
-            return self.finish_dequeue(call, waiter, began)
-        reply = wire.delivery_reply(call.name, delivery, call.count is not None, call.ndjson)
+        if isinstance(outcome, ConsumerPlace):
+            return DequeueWait(
+                self.queues,
+                call.name,
+                outcome,
+                timeout=call.timeout,
+                began=began,
+                durations=self.durations.dequeue_waited,
+                render=partial(_delivery_reply, call),
+            )
+        try:
+            reply = wire.delivery_reply(call.name, outcome, call.count is not None, call.ndjson)
+        except BaseException:
+            self.queues.put_back(call.name, outcome)
+            raise
         self.durations.dequeue.observe(perf_counter() - began)
         return reply
 
-    def finish_dequeue(
-        self, call: DequeueCall, waiter: Waiter, began: float, expired: bool = False
-    ) -> Reply:
-        """End a wait for messages; see :meth:`DequeueWait.finish`."""
-        delivery = self.queues.leave(waiter, expired=expired)
-        reply = wire.delivery_reply(call.name, delivery, call.count is not None, call.ndjson)
-        self.durations.dequeue_waited.observe(perf_counter() - began)
-        return reply
+    def take(
+        self, name: str, count: int, max_bytes: int, wake: Wake, *, in_line: int | None = None
+    ) -> Delivery | DequeueWait[Delivery]:
+        """Take messages for a stream, or stand in line for them as long as the stream lives.
+
+        This is :meth:`dequeue` without rendering: whoever gets a delivery owns its messages, and
+        returns to the queue what could not be written.
+        """
+        began = perf_counter()
+        outcome = self.queues.begin_dequeue(name, count, max_bytes, wake=wake, in_line=in_line)
+        if isinstance(outcome, ConsumerPlace):
+            return DequeueWait(
+                self.queues,
+                name,
+                outcome,
+                timeout=math.inf,
+                began=began,
+                durations=self.durations.dequeue_waited,
+                render=_as_it_is,
+            )
+        self.durations.dequeue.observe(perf_counter() - began)
+        return outcome
 
     def put_back(self, reply: Reply) -> None:
-        """Return the messages of a reply that could not be written to the head of their queue."""
-        if reply.delivered:
+        """Return the messages of a reply that could not be written to their places."""
+        if reply.delivered is not None:
             self.queues.put_back(reply.queue_name, reply.delivered)
 
     # -- administration ------------------------------------------------------------------------
@@ -293,3 +261,11 @@ class Operations:
 
 
 _ALIVE = wire.document_reply({"alive": True})
+
+
+def _delivery_reply(call: DequeueCall, delivery: Delivery) -> Reply:
+    return wire.delivery_reply(call.name, delivery, call.count is not None, call.ndjson)
+
+
+def _as_it_is(delivery: Delivery) -> Delivery:
+    return delivery

@@ -19,8 +19,9 @@ import msgspec
 
 from zoldyq import wire
 from zoldyq.contract.errors import InvalidJson, UnknownField, ZoldyQError
-from zoldyq.queue import Bell, Message, Waiter, check_queue_name
+from zoldyq.queue import Bell, Delivery, Message, check_queue_name
 from zoldyq.server.api.operations import Operations
+from zoldyq.server.api.waits import Wait
 from zoldyq.server.websocket.channel import Channel
 from zoldyq.server.websocket.connection import LINGER_SECONDS, YIELD_SECONDS, Connection
 from zoldyq.server.websocket.frames import (
@@ -74,6 +75,7 @@ class DequeueSession:
     """A consumer's session."""
 
     def __init__(self, operations: Operations, stream: Stream, channel: Channel) -> None:
+        self._operations = operations
         self._queues = operations.queues
         self._stream = stream
         self._channel = channel
@@ -84,7 +86,7 @@ class DequeueSession:
         # Rung when messages were handed over, credit was granted or the session is to end.
         self._bell = Bell()
         self._handed_over = False  # set before the bell is rung, cleared before joining a line
-        self._waiter: Waiter | None = None  # the streamer's place in line; only it sets this
+        self._wait: Wait[Delivery] | None = None  # of the streamer; only it sets this
         # Guards the credit, which the reader adds to and the streamer takes from.
         self._credit_lock = threading.Lock()
         self._credit = stream.credit
@@ -116,13 +118,12 @@ class DequeueSession:
             if not room:
                 self._bell.sleep(None)
                 continue
-            backlog = self._queues.poll(self._stream.name, room, BURST_BYTES, waits=True)
-            messages = backlog.messages or self._wait(min(room, self._per_frame))
-            if messages:
-                self._deliver(messages)
+            taken = self._take(room)
+            if taken.messages:
+                self._deliver(taken)
             elif self._queues.draining:
                 return
-            if backlog.queue_size:
+            if taken.queue_size:
                 sleep(YIELD_SECONDS)
 
     def _room(self) -> int:
@@ -130,38 +131,51 @@ class DequeueSession:
         with self._credit_lock:
             return self._burst if self._credit is None else min(self._credit, self._burst)
 
-    def _wait(self, count: int) -> Sequence[Message]:
-        """Stand in the queue's line until served, or until there is nothing to wait for."""
+    def _take(self, room: int) -> Delivery:
+        """Take messages; where there are none, stand in line until served or until the end."""
         self._handed_over = False
-        self._waiter = waiter = Waiter(self._hand_over, count)
-        if not self._queues.join(self._stream.name, waiter):
-            # A grant rings as well, and must not cost the place in line.
-            while not (self._handed_over or self._channel.closing):
-                self._bell.sleep(None)
-        self._waiter = None
-        return self._queues.leave(waiter).messages
+        outcome = self._operations.take(
+            self._stream.name,
+            room,
+            BURST_BYTES,
+            self._hand_over,
+            in_line=min(room, self._per_frame),
+        )
+        if isinstance(outcome, Delivery):
+            return outcome
+        self._wait = outcome
+        # A grant rings as well, and must not cost the place in line.
+        while not (self._handed_over or self._channel.closing):
+            self._bell.sleep(None)
+        self._wait = None
+        delivery = outcome.finish()
+        if delivery is None:
+            outcome.abandon()
+            return Delivery([], 0)
+        return delivery
 
     def _stop_waiting(self) -> None:
         """Leave the line before the consumer is told that the session has ended.
 
         So nothing is taken for it afterwards, not even for the moment until the streamer wakes.
         """
-        waiter = self._waiter
-        if waiter is not None:
-            self._queues.put_back(self._stream.name, self._queues.leave(waiter).messages)
+        wait = self._wait
+        if wait is not None:
+            wait.abandon()
         self._bell.ring()
 
     def _hand_over(self) -> None:
         self._handed_over = True
         self._bell.ring()
 
-    def _deliver(self, messages: Sequence[Message]) -> None:
-        """Write messages; those that the kernel did not take whole go back to the head."""
+    def _deliver(self, delivery: Delivery) -> None:
+        """Write messages; those that the kernel did not take whole go back to their places."""
         delivered = 0
         try:
-            delivered = self._write(messages)
+            delivered = self._write(delivery.messages)
         finally:
-            self._queues.put_back(self._stream.name, messages[delivered:])
+            if delivered < len(delivery.messages):
+                self._queues.put_back(self._stream.name, delivery.rest(delivered))
         if self._credit is not None:
             with self._credit_lock:
                 self._credit -= delivered

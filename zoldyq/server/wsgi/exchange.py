@@ -12,7 +12,8 @@ from falcon import Request, Response
 from falcon.typing import ReadableIO
 
 from zoldyq.contract.errors import MalformedRequest
-from zoldyq.server.api.operations import Limits, Wait
+from zoldyq.server.api.operations import Limits
+from zoldyq.server.api.waits import Wait
 from zoldyq.wire import Reply, check_content_encoding
 
 #: A body goes out in pieces of this many bytes. A server that stops when the client reads nothing
@@ -38,7 +39,7 @@ class Handover:
     __slots__ = ("_put_back", "_written", "outcome")
 
     def __init__(self, put_back: Callable[[Reply], None]) -> None:
-        self.outcome: Reply | Wait | None = None
+        self.outcome: Reply | Wait[Reply] | None = None
         self._put_back = put_back
         self._written = 0
 

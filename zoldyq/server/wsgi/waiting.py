@@ -15,7 +15,7 @@ from typing import Any
 
 from zoldyq.contract.errors import QueueFull, TooManyWaiting
 from zoldyq.queue import Bell
-from zoldyq.server.api.operations import Wait
+from zoldyq.server.api.waits import Wait
 from zoldyq.server.wsgi.exchange import Handover
 from zoldyq.wire import NOTHING_CAME, Reply
 
@@ -46,19 +46,19 @@ class ThreadWaits:
         if outcome is None:
             raise ValueError("an operation has to give an outcome before it is settled")
         if not self._slots.acquire(blocking=False):
-            return self._finish_at_once(handover, outcome)
+            return self._finish_at_once(handover, outcome, bell)
         try:
             return _sit_out(handover, outcome, bell, hang_up_check(environ))
         finally:
             self._slots.release()
 
-    def _finish_at_once(self, handover: Handover, wait: Wait) -> Reply:
+    def _finish_at_once(self, handover: Handover, wait: Wait[Reply], bell: Bell) -> Reply:
         """Quit the line. What was won on the way in counts: the messages have moved already."""
         try:
-            handover.outcome = reply = wait.finish()
+            handover.outcome = reply = _expire(wait, bell)
         except QueueFull:
-            reply = NOTHING_CAME
-        if reply is NOTHING_CAME:
+            reply = None
+        if reply is None or (reply.delivered is None and reply.status == NOTHING_CAME.status):
             raise TooManyWaiting(
                 f"{self._max_waiting} requests wait already, each on a thread of this server: "
                 "ask without a timeout, or raise max_waiting and the number of threads",
@@ -67,17 +67,29 @@ class ThreadWaits:
         return reply
 
 
-def _sit_out(handover: Handover, wait: Wait, bell: Bell, has_gone: Callable[[], bool]) -> Reply:
+def _sit_out(
+    handover: Handover, wait: Wait[Reply], bell: Bell, has_gone: Callable[[], bool]
+) -> Reply:
     deadline = time.monotonic() + wait.timeout
-    rung = False
-    while not rung and (now := time.monotonic()) < deadline:
+    while (now := time.monotonic()) < deadline:
         rung = bell.sleep(min(deadline, now + LOOK_SECONDS))
         # Also once the bell has rung: the client may have gone since the last look, and then
         # the messages that it won must go back.
         if has_gone():
             handover.close()
             return NOTHING_CAME
-    handover.outcome = reply = wait.finish(expired=not rung)
+        reply = wait.finish() if rung else None
+        if reply is not None:
+            handover.outcome = reply
+            return reply
+    handover.outcome = reply = _expire(wait, bell)
+    return reply
+
+
+def _expire(wait: Wait[Reply], bell: Bell) -> Reply:
+    """End a wait whose time is up, giving a queue that lives elsewhere the moment that it needs."""
+    while (reply := wait.finish(expired=True)) is None:
+        bell.sleep(None)
     return reply
 
 

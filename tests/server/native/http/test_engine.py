@@ -189,7 +189,7 @@ class TestWaiting:
         assert isinstance(side.feed(LONG_POLL), Park)
         assert side.engine.next() is None
         assert side.engine.deadline() == side.clock.now + 30
-        side.queues.offer("q", [b"1"])
+        side.queues.enqueue_many("q", [b"1"])
         assert side.woken == [0]
         assert side.engine.resume(1) is None
         assert status(side.engine.resume(0)) == 200
@@ -199,6 +199,20 @@ class TestWaiting:
         side.feed(LONG_POLL)
         assert status(side.engine.expire()) == 204
         assert side.state is State.READING
+
+    def test_a_wait_that_is_not_settled_stays_parked(
+        self, side: Side, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        side.feed(LONG_POLL)
+        wait = side.engine._wait
+        assert wait is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(type(wait), "finish", lambda _wait, expired: None)
+            assert isinstance(side.engine.resume(0), Park)
+            assert isinstance(side.engine.expire(), Park)
+        assert (side.state, side.engine.deadline()) == (State.PARKED, float("inf"))
+        side.queues.enqueue_many("q", [b"1"])
+        assert status(side.engine.resume(0)) == 200
 
     def test_a_wait_that_breaks_is_answered_500_and_leaves_the_line(
         self, side: Side, monkeypatch: pytest.MonkeyPatch
@@ -215,7 +229,7 @@ class TestWaiting:
         for debt in side.engine.close():
             debt()
         assert side.queues.stats("q").waiting_consumers == 0
-        side.queues.offer("q", [b"1"])
+        side.queues.enqueue_many("q", [b"1"])
         assert side.woken == []
 
 

@@ -20,7 +20,8 @@ import msgspec
 
 from zoldyq import wire
 from zoldyq.contract.errors import RequestTimeout, ZoldyQError
-from zoldyq.server.api.operations import Operations, Wait
+from zoldyq.server.api.operations import Operations
+from zoldyq.server.api.waits import Wait
 from zoldyq.server.native.http.buffer import RequestBuffer
 from zoldyq.server.native.http.head import Head
 from zoldyq.server.native.http.render import CONTINUE, Renderer
@@ -137,7 +138,7 @@ class Engine:
         self.since = clock.now - max(times.idle - times.head, 0.0)
         #: The request that waits, that is worked on or that asks for another protocol.
         self._head: Head | None = None
-        self._wait: Wait | None = None
+        self._wait: Wait[Reply] | None = None
         self._wait_until = _NEVER
         # A wake-up that was meant for an earlier wait is told by this.
         self._generation = 0
@@ -266,7 +267,7 @@ class Engine:
         try:
             if head.chunked:
                 operations.limits.check_body(len(body))
-            outcome: Reply | Wait
+            outcome: Reply | Wait[Reply]
             if (dequeue := route.dequeue) is not None:
                 wake = partial(self._wake, self._generation) if dequeue.timeout else _nobody_waits
                 outcome = operations.dequeue(dequeue, wake)
@@ -338,16 +339,21 @@ class Engine:
         return Answer(self._renderer.render(reply, close=True, head=is_head), reply)
 
     def _finish(self, *, expired: bool) -> Outcome | None:
-        """Answer the request that waits."""
+        """Answer the request that waits, unless its wait is not settled yet."""
         head, wait = self._head, self._wait
         if head is None or wait is None:
             return None
+        reply: Reply | None
         try:
             reply = wait.finish(expired=expired)
         except Exception as error:  # noqa: BLE001 - told apart and logged there
             wait.abandon()
             reply = self._operations.refusals.refuse(error, head.route.cors)
         else:
+            if reply is None:  # it stays parked, and will be woken
+                if expired:
+                    self._wait_until = _NEVER
+                return _PARK
             self.taken = reply
             reply = wire.with_headers(reply, head.route.cors)
         self._head = self._wait = None

@@ -1,0 +1,139 @@
+"""Requests that stand in line: what a server does with one, whichever server it is.
+
+A server parks the request and calls ``finish`` when the wait was woken, or when its time is up;
+or ``abandon`` when the client has gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Generic, Protocol, TypeVar
+
+from zoldyq import wire
+from zoldyq.contract.errors import QueueClosed, ZoldyQError
+from zoldyq.metrics.durations import Durations
+from zoldyq.queue import ConsumerPlace, Delivery, ProducerPlace, Queues, Receipt, Wake
+from zoldyq.wire import Reply
+
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
+
+
+class Wait(Protocol[_T_co]):
+    """A request that stands in line. ``timeout`` is how long it may, in seconds."""
+
+    timeout: float
+
+    def finish(self, *, expired: bool = False) -> _T_co | None:
+        """Return the outcome, or None: not settled yet, stay parked, you will be woken.
+
+        ``expired`` says that the time is up: the request quits the line and takes what it won.
+        Even then a queue that lives elsewhere may need a moment to tell, and return None.
+        """
+
+    def abandon(self) -> None:
+        """Quit the line because the client has gone. May be called more than once."""
+
+
+class DequeueWait(Generic[_T]):
+    """A dequeue that found nothing. ``render`` makes the outcome of what came in the end."""
+
+    def __init__(
+        self,
+        queues: Queues,
+        name: str,
+        place: ConsumerPlace,
+        *,
+        timeout: float,
+        began: float,
+        durations: Durations,
+        render: Callable[[Delivery], _T],
+    ) -> None:
+        self.timeout = timeout
+        self._queues = queues
+        self._name = name
+        self._place = place
+        self._began = began
+        self._durations = durations
+        self._render = render
+
+    def finish(self, *, expired: bool = False) -> _T | None:
+        """Quit the line and return what was handed over, or that nothing came."""
+        if not (expired or self._place.settled):
+            return None
+        delivery = self._place.leave(expired)
+        try:
+            outcome = self._render(delivery)
+        except BaseException:
+            self._put_back(delivery)
+            raise
+        self._durations.observe(perf_counter() - self._began)
+        return outcome
+
+    def abandon(self) -> None:
+        """Quit the line because the consumer has gone; what it was given goes back."""
+        self._put_back(self._place.leave())
+
+    def _put_back(self, delivery: Delivery) -> None:
+        if delivery.messages:
+            self._queues.put_back(self._name, delivery)
+
+
+class EnqueueWait:
+    """An enqueue that found no room."""
+
+    def __init__(
+        self,
+        queues: Queues,
+        name: str,
+        place: ProducerPlace,
+        *,
+        timeout: float,
+        began: float,
+        durations: Durations,
+        batch: bool,
+    ) -> None:
+        self.timeout = timeout
+        self._queues = queues
+        self._name = name
+        self._place = place
+        self._began = began
+        self._durations = durations
+        self._batch = batch
+
+    def finish(self, *, expired: bool = False) -> Reply | None:
+        """Quit the line and acknowledge, or raise why the messages were refused.
+
+        A producer whose queue was deleted spends the rest of its time in the line of the queue
+        that has the name now.
+
+        Raises:
+            QueueFull, BatchExceedsCapacity, MemoryLimit, MaxQueuesReached, ShuttingDown: nothing
+                was queued.
+        """
+        receipt = None
+        while receipt is None:
+            if not (expired or self._place.settled):
+                return None
+            try:
+                receipt = self._place.leave(expired)
+            except QueueClosed:
+                receipt = self._begin_anew(None if expired else self._place.wake)
+        reply = wire.enqueue_reply(self._name, receipt, self._batch)
+        self._durations.observe(perf_counter() - self._began)
+        return reply
+
+    def _begin_anew(self, wake: Wake | None) -> Receipt | None:
+        outcome = self._queues.begin_enqueue(self._name, self._place.payloads, wake=wake)
+        if isinstance(outcome, Receipt):
+            return outcome
+        self._place = outcome
+        return None
+
+    def abandon(self) -> None:
+        """Quit the line because the producer has gone. What got in already stays queued."""
+        try:
+            self._place.leave()
+        except ZoldyQError:
+            return  # there is nobody left to tell
