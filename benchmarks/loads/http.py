@@ -22,6 +22,7 @@ def enqueue_load(
     count: int = 1,
     ndjson: bool = False,
     depth: int = 1,
+    heads: str = "bare",
 ) -> Load:
     """Enqueue as fast as possible into a queue that is empty at first, ``count`` a request."""
     server.empty(_QUEUE)
@@ -36,6 +37,7 @@ def enqueue_load(
         body=single() if count == 1 else many(count),
         header=f"Content-Type: {_NDJSON if ndjson else _JSON}",
         depth=depth,
+        heads=heads,
     )
     queued = server.stats(_QUEUE)["enqueued_total"] - before
     _check(queued, load, count, connections * depth, "messages enqueued")
@@ -54,18 +56,26 @@ class DequeueLoad:
         self._count = count
 
     def run(
-        self, connections: int, seconds: float, *, ndjson: bool = False, depth: int = 1
+        self,
+        connections: int,
+        seconds: float,
+        *,
+        ndjson: bool = False,
+        depth: int = 1,
+        heads: str = "bare",
     ) -> Load:
         """Dequeue up to ``count`` messages a request."""
         while (stock := int(self._rate * max(round(seconds), 1))) < _MOST:
             self._server.top_up(_QUEUE, stock)
-            load = self._attempt(connections, seconds, ndjson, depth)
+            load = self._attempt(connections, seconds, ndjson, depth, heads)
             if load is not None:
                 return load
             self._rate *= 3
         raise WorkNotDone(f"{stock:,} messages were not enough")
 
-    def _attempt(self, connections: int, seconds: float, ndjson: bool, depth: int) -> Load | None:
+    def _attempt(
+        self, connections: int, seconds: float, ndjson: bool, depth: int, heads: str
+    ) -> Load | None:
         before = self._server.stats(_QUEUE)["dequeued_total"]
         many = f"?count={self._count}" if self._count > 1 else ""
         load = wrk(
@@ -75,6 +85,7 @@ class DequeueLoad:
             seconds=seconds,
             header=f"Accept: {_NDJSON if ndjson else _JSON}",
             depth=depth,
+            heads=heads,
         )
         after = self._server.stats(_QUEUE)
         if not after["size"]:

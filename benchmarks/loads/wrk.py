@@ -41,12 +41,15 @@ def wrk(
     body: bytes | None = None,
     header: str = "",
     depth: int = 1,
+    heads: str = "bare",
 ) -> Load:
     """Send requests as fast as they are answered; wrk knows whole seconds only, at least one.
 
     Several ``paths`` take turns; one that begins with a method of its own has no body.
     ``header`` is one more, such as "Accept: text/plain".
-    ``depth`` requests are sent at once on each connection.
+    ``depth`` requests are sent at once on each connection. ``heads`` says what the
+    heads hold beside that: "bare" nothing; "traced" and "proxied" what tracing or a proxy adds,
+    another each time; "traced-same" and "proxied-same" the same headers, alike in all requests.
 
     Raises:
         Missing: wrk is not installed.
@@ -66,7 +69,7 @@ def wrk(
             f"--script={_SCRIPT}",
             url,
             "--",
-            *(method, header or "-", file, str(depth)),
+            *(method, header or "-", file, str(depth), heads),
             *paths,
         ]
         done = subprocess.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.servers.process import HOST, find, free_port, running
@@ -36,14 +37,22 @@ http {{
 _ANSWER = '{"queued":true,"queue_name":"bench","queue_size":1234567,"enqueued_at":1760000000000000}'
 
 
+@dataclass(frozen=True)
+class Nginx:
+    """Where it listens, and its process."""
+
+    url: str
+    pid: int
+
+
 @contextmanager
-def nginx() -> Iterator[str]:
-    """Run one worker that answers everything at once; yields its URL."""
+def nginx() -> Iterator[Nginx]:
+    """Run one worker that answers everything at once."""
     program = find("nginx", "nginx")
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "nginx.conf")
         text = _CONFIGURATION.format(folder=folder, host=HOST, port=port, answer=_ANSWER)
         file.write_text(text, encoding="ascii")
-        with running([program, "-p", folder, "-e", "stderr", "-c", str(file)], port):
-            yield f"http://{HOST}:{port}"
+        with running([program, "-p", folder, "-e", "stderr", "-c", str(file)], port) as process:
+            yield Nginx(f"http://{HOST}:{port}", process.pid)

@@ -83,7 +83,7 @@ def _connections(stage: Stage) -> Iterable[Probe]:
     for count in _CONNECTION_COUNTS:
         yield Probe(ZOLDYQ, partial(_zoldyq_rate, server, count))
         if ceiling is not None:
-            yield Probe(NGINX, partial(_nginx_rate, ceiling, count))
+            yield Probe(NGINX, partial(_nginx_rate, ceiling.url, count))
 
 
 def _zoldyq_rate(server: Server, connections: int, seconds: float) -> Iterator[Measure]:

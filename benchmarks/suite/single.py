@@ -80,7 +80,7 @@ def _contenders(stage: Stage) -> Iterator[_Contender]:
     server = stage.enter_context(zoldyq())
     yield _server(ZOLDYQ, server)
     if (ceiling := stage.optional(nginx)) is not None:
-        yield _nginx(ceiling)
+        yield _nginx(ceiling.url)
     if (peer := stage.optional(webdis)) is not None:
         yield _by_wrk(WEBDIS, peer.enqueue_load, peer.dequeue_load)
     for name, start in ((WAITRESS, waitress), (GUNICORN, gunicorn)):

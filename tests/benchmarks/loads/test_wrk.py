@@ -45,3 +45,12 @@ def test_paths_take_turns_and_may_have_a_method_of_their_own(server: Server) -> 
 def test_requests_that_are_refused_fail_the_run(server: Server) -> None:
     with pytest.raises(WorkNotDone, match="refused"):
         wrk(server.url, ["/nowhere"], connections=2, seconds=1)
+
+
+@pytest.mark.parametrize("heads", ["traced", "proxied", "traced-same", "proxied-same"])
+def test_heads_of_real_clients_are_accepted(server: Server, heads: str) -> None:
+    load = enqueue_load(server, 2, 1, heads=heads)
+    assert load.requests > 0
+    stats = server.stats("bench")
+    mean = stats["bytes"] / stats["size"]
+    assert (mean > 1_000) == (heads == "proxied"), "bodies of many lengths come through a proxy"
