@@ -92,9 +92,9 @@ class Reader:
             return None
         if block.language == "sh":
             return self._run_process(["sh", "-e", "-c", text], block)
-        node = _node()
+        node = _node("WebSocket" in text)
         if node is None:
-            self.missing = "a Node.js with WebSocket"
+            self.missing = "Node.js"
             return None
         return self._run_process([*node, "--input-type=module", "--eval", text], block)
 
@@ -150,16 +150,21 @@ class Reader:
 
 
 @cache
-def _node() -> list[str] | None:
-    """Return the command of a Node.js that has WebSocket, None if there is none."""
+def _node(with_websocket: bool) -> list[str] | None:
+    """Return the command of a Node.js, None if there is none.
+
+    What needs no WebSocket runs without a flag, as a reader would run it. Node.js 22 has WebSocket,
+    and 20 has it behind a flag.
+    """
+    path = shutil.which("node")
+    if path is None:
+        return None
     check = "process.exit(typeof WebSocket === 'undefined' ? 1 : 0)"
-    for command in (["node"], ["node", "--experimental-websocket"]):
-        if shutil.which("node") is None:
-            return None
-        tried = subprocess.run([*command, "--eval", check], capture_output=True, check=False)
+    for flags in ([], ["--experimental-websocket"]) if with_websocket else ():
+        tried = subprocess.run([path, *flags, "--eval", check], capture_output=True, check=False)
         if tried.returncode == 0:
-            return [*command, "--no-warnings"]
-    return None
+            return [path, *flags, "--no-warnings"]
+    return None if with_websocket else [path]
 
 
 def _free_port() -> int:
