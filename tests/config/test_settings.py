@@ -89,12 +89,6 @@ class TestPrecedence:
     def test_an_empty_token_is_refused_rather_than_an_open_server_started(self):
         assert refusal(environ={"ZOLDYQ_TOKEN": ""}).startswith("ZOLDYQ_TOKEN: this value is empty")
 
-    def test_the_link_kubernetes_sets_is_ignored_and_told(self):
-        environ = {"ZOLDYQ_PORT": "tcp://10.0.0.1:9000", "ZOLDYQ_PORT_9000_TCP_ADDR": "10.0.0.1"}
-        assert Settings.load(environ=environ).port == 9000
-        (warning,) = Settings.environment_warnings(environ)
-        assert "Kubernetes" in warning
-
 
 class TestErrorsNameTheirSource:
     WRONG = "'banana' is not allowed; give a whole number from 0 to 65535"
@@ -211,7 +205,6 @@ class TestValues:
             ("port", True),
             pytest.param("port", "9" * 5000, id="long-text"),
             pytest.param("port", 10**5000, id="number-python-does-not-write"),
-            ("max_bytes", "1g"),
             ("max_bytes", "1.5GiB"),
             ("max_bytes", "___KiB"),
             ("max_bytes", "-1MiB"),
@@ -219,7 +212,7 @@ class TestValues:
             ("max_timeout", "nan"),
             ("max_timeout", "inf"),
             ("max_timeout", "-1"),
-            ("max_timeout", "1h"),
+            ("max_timeout", "25h"),
             ("max_timeout", True),
             pytest.param("max_timeout", 10**400, id="number-beyond-floats"),
             ("head_seconds", "0"),
@@ -273,27 +266,6 @@ class TestSecrets:
 
     def test_tokens_are_not_in_the_representation(self):
         assert "hunter2" not in repr(Settings(tokens=("hunter2",)))
-
-
-class TestWarnings:
-    @pytest.mark.parametrize(
-        ("variable", "meant"),
-        [
-            ("ZOLDYQ_PROT", "ZOLDYQ_PORT"),
-            ("ZOLDYQ_CAPACITY", "ZOLDYQ_DEFAULT_QUEUE_CAPACITY"),
-            ("ZOLDYQ_TOKENS", "ZOLDYQ_TOKEN"),
-            ("ZOLDYQ_CORS_ORIGIN", "ZOLDYQ_CORS_ORIGINS"),
-        ],
-    )
-    def test_a_variable_like_a_known_one_is_told_but_no_error(self, variable, meant):
-        assert Settings.load(environ={variable: "x"}) == Settings()
-        (warning,) = Settings.environment_warnings({variable: "hunter2"})
-        assert warning == f"{variable} means nothing here; did you mean {meant}?"
-
-    def test_others_are_let_alone(self):
-        environ = {"ZOLDYQ_URL": "x", "ZOLDYQ_TOKEN": "x", "ZOLDYQ_CONFIG": "x", "PORT": "x"}
-        environ |= {"ZOLDYQ_SERVICE_HOST": "x", "ZOLDYQ_PORT": "9000"}
-        assert Settings.environment_warnings(environ) == ()
 
 
 def test_settings_cannot_be_changed():

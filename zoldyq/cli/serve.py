@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from zoldyq.config import SETTINGS, Settings
+from zoldyq.config.environment import CONFIG_VARIABLE
 from zoldyq.config.setting import Setting
-from zoldyq.config.sources import CONFIG_VARIABLE
 
 
 def _serve(config: str | None, **flags: object) -> None:

@@ -2,23 +2,18 @@
 
 A kind reads what any source gives: text from flags and the environment, numbers and lists from a
 TOML file, ready values from Python. Reading a value that has been read before changes nothing.
+Numbers with units are in :mod:`zoldyq.config.units`, names and addresses in
+:mod:`zoldyq.config.names`.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, NoReturn, TypeVar
 
 T = TypeVar("T")
 Name = TypeVar("Name", bound=str)
-
-#: ``sun_path`` of a Unix domain socket holds 108 bytes, the last of them a zero.
-_SOCKET_PATH_BYTES = 107
 
 
 class Kind(ABC, Generic[T]):
@@ -28,6 +23,8 @@ class Kind(ABC, Generic[T]):
     repeatable: ClassVar[bool] = False
     #: Whether the value must never be shown.
     secret: ClassVar[bool] = False
+    #: Whether the flag takes no value: ``--x`` says yes and ``--no-x`` says no.
+    switch: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -56,8 +53,9 @@ class Kind(ABC, Generic[T]):
         """Write the value as it may be given; empty for none."""
         return str(value)
 
-    def _refuse(self, value: object, reason: str = "is not allowed") -> NoReturn:
-        subject = "this value" if self.secret else _shown(value)
+    def refuse(self, value: object, reason: str = "is not allowed") -> NoReturn:
+        """Raise the ValueError for a value that is not allowed."""
+        subject = "this value" if self.secret else shown(value)
         raise ValueError(f"{subject} {reason}; give {self.allowed}")
 
 
@@ -79,81 +77,10 @@ class Whole(Kind[int]):
         return f"a whole number from {self.bounds}"
 
     def parse(self, value: object) -> int:
-        number = _integer(value)
+        number = integer(value)
         if number is None or not self.low <= number <= self.high:
-            self._refuse(value)
+            self.refuse(value)
         return number
-
-
-@dataclass(frozen=True)
-class Seconds(Kind[float]):
-    """A number of seconds from ``low`` to ``high``."""
-
-    low: float
-    high: float = 86_400
-
-    metavar = "SECONDS"
-
-    @property
-    def bounds(self) -> str:
-        return f"{self.low:g} to {self.high:g} seconds"
-
-    @property
-    def allowed(self) -> str:
-        return f"a number from {self.bounds}"
-
-    def parse(self, value: object) -> float:
-        number = _number(value)
-        # A NaN lies within no bounds.
-        if number is None or not self.low <= number <= self.high:
-            self._refuse(value)
-        return number
-
-    def show(self, value: float) -> str:
-        return f"{value:g}"
-
-
-@dataclass(frozen=True)
-class Bytes(Kind[int]):
-    """A number of bytes from ``low`` to ``high``, with or without a suffix such as ``MiB``."""
-
-    low: int
-    high: int
-
-    metavar = "SIZE"
-
-    _UNITS: ClassVar[dict[str, int]] = {
-        "gib": 1 << 30,
-        "mib": 1 << 20,
-        "kib": 1 << 10,
-        "gb": 10**9,
-        "mb": 10**6,
-        "kb": 10**3,
-    }
-    _SIZE: ClassVar[re.Pattern[str]] = re.compile(r"\s*([0-9_]+)\s*([kmg]i?b)\s*", re.IGNORECASE)
-
-    @property
-    def bounds(self) -> str:
-        return f"{self.show(self.low)} to {self.show(self.high)}"
-
-    @property
-    def allowed(self) -> str:
-        return f"bytes from {self.bounds}, as a number or with KiB, MiB, GiB, KB, MB or GB"
-
-    def parse(self, value: object) -> int:
-        number, factor = value, 1
-        if isinstance(value, str) and (size := self._SIZE.fullmatch(value)):
-            number, factor = size[1], self._UNITS[size[2].lower()]
-        count = _integer(number)
-        if count is None or not self.low <= count * factor <= self.high:
-            self._refuse(value)
-        return count * factor
-
-    def show(self, value: int) -> str:
-        for suffix, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-            if value and value % factor == 0:
-                return f"{value // factor}{suffix}"
-        return str(value)
 
 
 @dataclass(frozen=True)
@@ -177,117 +104,66 @@ class Choice(Kind[Name]):
         spelling = value.strip().lower() if isinstance(value, str) else ""
         known = {**{str(name): name for name in self.names}, **self.aliases}
         if spelling not in known:
-            self._refuse(value)
+            self.refuse(value)
         return known[spelling]
 
 
-class Host(Kind[str]):
-    """A host name, an IPv4 or an IPv6 address."""
+class Switch(Kind[bool]):
+    """Yes or no."""
 
-    metavar = "HOST"
-    allowed = "a host name or an IP address, without a scheme, a port or brackets"
+    switch = True
+    metavar = ""
+    allowed = "true or false"
 
-    _NAME: ClassVar[re.Pattern[str]] = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+    _WORDS: ClassVar[dict[str, bool]] = {
+        **dict.fromkeys(("true", "yes", "on", "1"), True),
+        **dict.fromkeys(("false", "no", "off", "0"), False),
+    }
 
-    def parse(self, value: object) -> str:
-        if not isinstance(value, str):
-            self._refuse(value)
-        if not self._NAME.fullmatch(value) and not _is_ipv6(value):
-            self._refuse(value)
-        return value
+    def parse(self, value: object) -> bool:
+        if isinstance(value, bool):
+            return value
+        word = value.strip().lower() if isinstance(value, str) else ""
+        if word not in self._WORDS:
+            self.refuse(value)
+        return self._WORDS[word]
+
+    def show(self, value: bool) -> str:
+        return "true" if value else "false"
 
 
-class SocketPath(Kind[str | None]):
-    """The path of a Unix domain socket, or None."""
+@dataclass(frozen=True)
+class Optional(Kind[T | None]):
+    """A value of another kind, or none: the text ``none``, in Python None."""
 
-    metavar = "PATH"
-    allowed = f"a path of 1 to {_SOCKET_PATH_BYTES} bytes"
+    kind: Kind[T]
 
-    def parse(self, value: object) -> str | None:
-        if value is None:
+    @property
+    def metavar(self) -> str:
+        return self.kind.metavar
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.kind.allowed}, or none"
+
+    @property
+    def bounds(self) -> str:
+        return f"{self.kind.bounds}, or none" if self.kind.bounds else ""
+
+    def parse(self, value: object) -> T | None:
+        if value is None or (isinstance(value, str) and value.strip().lower() == "none"):
             return None
-        if not isinstance(value, str) or "\0" in value:
-            self._refuse(value)
-        length = len(os.fsencode(value))
-        if not 1 <= length <= _SOCKET_PATH_BYTES:
-            self._refuse(value, f"has {length} bytes")
-        return value
+        try:
+            return self.kind.parse(value)
+        except ValueError as error:
+            raise ValueError(f"{error}, or none") from None
 
-    def show(self, value: str | None) -> str:
-        return value or ""
+    def show(self, value: T | None) -> str:
+        return "" if value is None else self.kind.show(value)
 
 
-class _Several(Kind[tuple[str, ...]]):
-    """Several texts: a list, or one text separated by commas."""
-
-    repeatable = True
-
-    def parse(self, value: object) -> tuple[str, ...]:
-        if isinstance(value, str):
-            value = [item.strip() for item in value.split(",")]
-        if not isinstance(value, Sequence):
-            self._refuse(value)
-        return tuple(self._item(item) for item in value)
-
-    def show(self, value: tuple[str, ...]) -> str:
-        return ",".join(value)
-
-    @abstractmethod
-    def _item(self, item: object) -> str:
-        """Read one of the texts; raises ValueError as :meth:`parse` does."""
-
-
-class Tokens(_Several):
-    """Bearer tokens. No text about them ever shows one."""
-
-    metavar = "TOKEN"
-    allowed = "tokens of printable ASCII characters without spaces and commas"
-    secret = True
-
-    _TOKEN: ClassVar[re.Pattern[str]] = re.compile(r"[!-+\--~]+")
-
-    def _item(self, item: object) -> str:
-        if item == "":
-            self._refuse(item, "is empty")
-        if not isinstance(item, str) or not self._TOKEN.fullmatch(item):
-            self._refuse(item)
-        return item
-
-
-class Origins(_Several):
-    """Origins of web pages, written as browsers send them: lower case, no default port."""
-
-    metavar = "ORIGIN"
-    allowed = "origins such as https://app.example.com or http://localhost:3000, without a path"
-
-    _ORIGIN: ClassVar[re.Pattern[str]] = re.compile(
-        r"([a-z][a-z0-9+.-]*)://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
-    )
-    _DEFAULT_PORTS: ClassVar[dict[str, int]] = {"http": 80, "https": 443}
-
-    def _item(self, item: object) -> str:
-        if item == "*":
-            self._refuse(item, "would let every web page read and drain the queues")
-        if item == "null":
-            self._refuse(item, "is what any sandboxed page and local file sends")
-        origin = self._ORIGIN.fullmatch(item.lower()) if isinstance(item, str) else None
-        if origin is None or not 1 <= int(origin[3] or 1) <= 65_535:
-            self._refuse(item)
-        scheme, host, port = origin.groups()
-        if port is None or int(port) == self._DEFAULT_PORTS.get(scheme):
-            return f"{scheme}://{host}"
-        return f"{scheme}://{host}:{int(port)}"
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _integer(value: object) -> int | None:
+def integer(value: object) -> int | None:
+    """Return the whole number that a value is or spells; None if it is none."""
     if isinstance(value, str):
         try:
             return int(value)
@@ -297,7 +173,8 @@ def _integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
+    """Return the number that a value is or spells; None if it is none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
@@ -306,8 +183,8 @@ def _number(value: object) -> float | None:
         return None
 
 
-def _shown(value: object) -> str:
-    """The value on one short line; a list or a table may hold secrets, so it is not shown."""
+def shown(value: object) -> str:
+    """Return the value on one short line. A list or a table may hold secrets and is not shown."""
     if not isinstance(value, str | int | float):
         return "this value"
     try:

@@ -8,18 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from zoldyq.config.kinds import (
-    Bytes,
-    Choice,
-    Host,
-    Origins,
-    Seconds,
-    SocketPath,
-    Tokens,
-    Whole,
-)
+from zoldyq.config.environment import environment_warnings
+from zoldyq.config.kinds import Choice, Whole
+from zoldyq.config.names import Host, Origins, SocketPath, Tokens
 from zoldyq.config.setting import Setting, declared_settings, setting
-from zoldyq.config.sources import environment_warnings, read_sources
+from zoldyq.config.sources import read_sources
+from zoldyq.config.units import Bytes, Seconds
 from zoldyq.contract.errors import InvalidSetting
 
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
@@ -144,7 +138,7 @@ class Settings:
 
         Raises:
             InvalidSetting: a value is not allowed (the text names its source), two do not fit
-                together, or the file cannot be read or holds an unknown key.
+                together, a variable or a key is unknown, or the file cannot be read.
         """
         environ = os.environ if environ is None else environ
         values: dict[str, Any] = read_sources(SETTINGS, flags or {}, environ, file)
@@ -152,8 +146,8 @@ class Settings:
 
     @staticmethod
     def environment_warnings(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
-        """One line for each variable that was probably meant as a setting and is none."""
-        return tuple(environment_warnings(SETTINGS, os.environ if environ is None else environ))
+        """Return what to tell a person about variables that are ignored, a line each."""
+        return tuple(environment_warnings(os.environ if environ is None else environ))
 
     def _check_together(self) -> None:
         if self.server == "waitress" and self.max_waiting >= self.threads:

@@ -1,0 +1,44 @@
+"""The TOML file with settings."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from zoldyq.config.nearest import nearest_setting
+from zoldyq.config.setting import Setting
+from zoldyq.contract.errors import InvalidSetting
+
+
+def read_file(settings: Iterable[Setting], file: Path) -> dict[str, object]:
+    """Return the settings that a file gives, by their names.
+
+    Raises:
+        InvalidSetting: the file cannot be read, holds an unknown key, or a value is not allowed.
+    """
+    by_name = {each.name: each for each in settings}
+    values = {}
+    for key, value in _load_toml(file).items():
+        if key not in by_name:
+            raise InvalidSetting(f"{key!r} in {file}: no such setting; {_hint(by_name, key)}")
+        values[key] = by_name[key].read(value, f"{key} in {file}")
+    return values
+
+
+def _load_toml(file: Path) -> dict[str, object]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InvalidSetting(f"cannot read the settings file {file}: {reason}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidSetting(f"the settings file {file} is not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidSetting(f"the settings file {file} is not TOML: {error}") from error
+
+
+def _hint(by_name: Mapping[str, Setting], key: str) -> str:
+    near = nearest_setting(by_name.values(), key)
+    return f"did you mean {near.name}?" if near is not None else f"known are {', '.join(by_name)}"
