@@ -5,10 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
+import shlex
 import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Sequence
 from types import TracebackType
 
 from tests.contract.servers import ROOT
@@ -20,7 +23,7 @@ COMMAND = [sys.executable, "-m", "zoldyq"]
 def environment(url: str, **variables: str) -> dict[str, str]:
     """The environment of a command for the server at this URL."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ZOLDYQ_")}
-    return {**kept, "ZOLDYQ_URL": url, **variables}
+    return {**kept, "ZOLDYQ_URL": url, "XDG_CONFIG_HOME": "/nowhere", **variables}
 
 
 def zoldyq(
@@ -53,22 +56,49 @@ def start(url: str, *args: str) -> subprocess.Popen[str]:
     )
 
 
-class Terminal:
-    """A command on a terminal of 100 columns and 20 rows."""
+def in_shell(url: str, script: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a script of bash in which ``zoldyq`` is the command."""
+    function = f'zoldyq() {{ {shlex.join(COMMAND)} "$@"; }}\n'
+    return subprocess.run(
+        ["bash", "-c", function + script],
+        env=environment(url, **variables),
+        cwd=ROOT,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
 
-    def __init__(self, url: str, *args: str) -> None:
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+class Terminal:
+    """A command on a terminal of ``columns`` and ``rows``."""
+
+    def __init__(
+        self,
+        url: str,
+        *args: str,
+        columns: int = 100,
+        rows: int = 20,
+        command: Sequence[str] = COMMAND,
+        **variables: str,
+    ) -> None:
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 100, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.set_blocking(self._master, False)
         self._text = ""
         self.process = subprocess.Popen(
-            [*COMMAND, *args],
+            [*command, *args],
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env=environment(url, TERM="xterm", COLUMNS="", LINES=""),
+            env=environment(url, TERM="xterm", COLUMNS="", LINES="", **variables),
             cwd=ROOT,
             start_new_session=True,
+            # Its own terminal, so that Ctrl-C comes as a signal.
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - it does nothing but a system call
         )
         os.close(slave)
 
@@ -77,7 +107,7 @@ class Terminal:
         """All that was written so far."""
         try:
             while data := os.read(self._master, 65536):
-                self._text += data.decode()
+                self._text += data.decode(errors="replace")
         except OSError:
             pass  # nothing more now, or for ever
         return self._text
@@ -85,6 +115,16 @@ class Terminal:
     def wait_for(self, text: str) -> None:
         """Wait until this was written."""
         wait_until(lambda: text in self.text)
+
+    @property
+    def lines(self) -> list[str]:
+        """All that was written so far, without colours and movements of the cursor."""
+        return re.sub(r"\033\[[?0-9;]*[A-Za-z]", "", self.text).splitlines()
+
+    @property
+    def modes(self) -> list[object]:
+        """How the terminal is set: with echo, line by line, and so on."""
+        return termios.tcgetattr(self._master)
 
     def type(self, text: str) -> None:
         """Press keys."""

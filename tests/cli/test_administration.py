@@ -45,6 +45,33 @@ def test_a_person_is_asked(server, client, queue, command, size):
     assert (found.size if found else None) == size
 
 
+@pytest.mark.parametrize("command", ["purge", "delete"])
+def test_nothing_is_asked_about_a_queue_that_is_not_there(server, queue, command):
+    with Terminal(server.url, command, queue.name) as terminal:
+        assert terminal.exit_code() == 1
+        assert "there is no such queue" in terminal.text
+        assert "[y/N]" not in terminal.text
+
+
+def test_the_question_says_how_much_is_lost(server, queue):
+    queue.enqueue_many(range(3))
+    with Terminal(server.url, "delete", queue.name) as terminal:
+        terminal.wait_for(f"Drop 3 messages and delete {queue.name}? [y/N]")
+        terminal.type("\n")
+        assert terminal.exit_code() == 1
+        assert "nothing was changed" in terminal.text
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"])
+def test_an_interrupt_at_the_question_changes_nothing(server, queue, key):
+    queue.enqueue(1)
+    with Terminal(server.url, "purge", queue.name) as terminal:
+        terminal.wait_for("[y/N]")
+        terminal.type(key)
+        assert terminal.exit_code() == 130
+    assert queue.stats().size == 1
+
+
 def test_a_person_who_is_sure_is_not_asked(server, queue):
     queue.enqueue(1)
     with Terminal(server.url, "delete", queue.name, "--yes") as terminal:

@@ -56,6 +56,17 @@ def test_an_interrupt_ends_it_with_what_was_measured(start_server):
     assert zoldyq(server.url, "queues").stdout == "no queues\n"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_no_queue_behind(start_server, number):
+    server = start_server()
+    process = start(server.url, "bench", "--requests", "5000000")
+    wait_until(lambda: "bench-" in zoldyq(server.url, "queues").stdout)
+    process.send_signal(number)
+    assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 128 + number
+    assert zoldyq(server.url, "queues").stdout == "no queues\n"
+
+
 def test_a_server_that_dies_in_the_middle_is_one_line(start_server):
     server = start_server()
     process = start(server.url, "bench", "--requests", "5000000")

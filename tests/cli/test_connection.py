@@ -60,17 +60,23 @@ def test_the_token_comes_from_the_flag_or_the_variable(start_server):
     assert zoldyq(url, "queues", env={"ZOLDYQ_TOKEN": "t1,t2"}).returncode == 0
 
 
-def test_queue_names_are_completed(start_server):
-    url = start_server().url
-    for name in ("emails", "emails-failed", "images"):
-        zoldyq(url, "enqueue", name, "1")
-    env = {
-        "_ZOLDYQ_COMPLETE": "bash_complete",
-        "COMP_WORDS": "zoldyq dequeue em",
-        "COMP_CWORD": "2",
-    }
-    assert zoldyq(url, env=env).stdout.split() == ["plain,emails", "plain,emails-failed"]
-    assert zoldyq(NOWHERE, env=env).stdout.strip() == ""
+def test_the_url_stands_before_or_after_the_command(server):
+    for args in (("--url", server.url, "queues"), ("queues", "--url", server.url)):
+        assert zoldyq(NOWHERE, *args).returncode == 0
+    assert zoldyq(NOWHERE, f"--url={server.url}", "queues").returncode == 0
+    # The one nearer to the command wins.
+    assert zoldyq(NOWHERE, "--url", NOWHERE, "queues", "--url", server.url).returncode == 0
+
+
+def test_the_token_comes_from_a_file_too(start_server, tmp_path):
+    url = start_server(token="t").url
+    file = tmp_path / "token"
+    file.write_text(" t\n")
+    assert zoldyq(url, "queues", "--token-file", str(file)).returncode == 0
+    assert zoldyq(url, "queues", env={"ZOLDYQ_TOKEN_FILE": str(file)}).returncode == 0
+    file.write_text("\n")
+    empty = zoldyq(url, "queues", "--token-file", str(file))
+    assert (empty.returncode, "is empty" in empty.stderr) == (2, True)
 
 
 def test_wrong_usage_of_a_command(server):

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.cli.runner import Terminal, start, zoldyq
+from tests.cli.runner import Terminal, in_shell, start, zoldyq
 from tests.helpers import wait_until
 
 
@@ -44,6 +44,66 @@ def test_texts_are_put_in_quotation_marks(server, queue):
     assert [json.loads(raw) for raw in taken(queue)] == ['say "hello"', "{not json"]
 
 
+def test_lines_of_text_keep_their_indentation_and_blank_lines(server, queue):
+    lines = "def f():\r\n\n    return 1  \n\t\nlast"
+    done = zoldyq(server.url, "enqueue", queue.name, "--text", stdin=lines)
+    assert done.stdout == f"queued 5 messages in {queue.name}\n"
+    assert [json.loads(raw) for raw in taken(queue)] == [
+        "def f():",
+        "",
+        "    return 1  ",
+        "\t",
+        "last",
+    ]
+
+
+def test_a_line_of_text_that_is_not_utf8_is_told_by_its_number(server, queue):
+    script = rf"printf 'a\nb\xff\nc\n' | zoldyq enqueue {queue.name} --text"
+    done = in_shell(server.url, script)
+    assert done.returncode == 1
+    assert b"zoldyq: line 2: byte 1 is not UTF-8 text" in done.stderr
+    assert taken(queue) == [b'"a"']
+
+
+def test_a_template_is_sent_as_often_as_asked_for(server, queue):
+    done = zoldyq(
+        server.url, "enqueue", queue.name, '{"n": {{n}}, "id": "{{ uuid }}"}', "--count", "3"
+    )
+    assert (done.returncode, done.stdout) == (0, f"queued 3 messages in {queue.name}\n")
+    messages = [json.loads(raw) for raw in taken(queue)]
+    assert [message["n"] for message in messages] == [1, 2, 3]
+    assert len({message["id"] for message in messages}) == 3
+
+
+def test_braces_mean_nothing_without_a_count(server, queue):
+    zoldyq(server.url, "enqueue", queue.name, '"{{n}}"')
+    assert taken(queue) == [b'"{{n}}"']
+
+
+def test_messages_of_a_size(server, queue):
+    done = zoldyq(server.url, "enqueue", queue.name, "--count", "3", "--size", "1Ki")
+    assert done.returncode == 0
+    assert [len(raw) for raw in taken(queue)] == [1024, 1024, 1024]
+    assert zoldyq(server.url, "enqueue", queue.name, "--size", "10").returncode == 0
+    assert taken(queue) == [b'"xxxxxxxx"']
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("{{when}}", "--count", "1"), "known are {{n}}"),
+        (("--count", "3"), "give one, or --size"),
+        (("-", "--count", "3"), "give one, or --size"),
+        (("1", "--size", "10"), "without JSON"),
+        (("--size", "1"), "bytes from 2 to 1GiB"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_wrong_usage(server, queue, args, told):
+    done = zoldyq(server.url, "enqueue", queue.name, *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+
+
 def test_a_line_is_there_before_the_next_is_typed(server, queue):
     process = start(server.url, "enqueue", queue.name)
     process.stdin.write("1\n")
@@ -54,14 +114,16 @@ def test_a_line_is_there_before_the_next_is_typed(server, queue):
     assert queue.dequeue().payload == 2
 
 
-def test_an_interrupt_keeps_the_lines_so_far(server, queue):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_the_lines_so_far_and_tells_how_many(server, queue, number, code):
     process = start(server.url, "enqueue", queue.name)
     process.stdin.write("1\n2\n")
     process.stdin.flush()
     assert queue.dequeue(timeout=20).payload == 1
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=20) == ("", "")
-    assert process.returncode == 130
+    process.send_signal(number)
+    told = f"zoldyq: interrupted; 2 messages queued in {queue.name}\n"
+    assert process.communicate(timeout=20) == ("", told)
+    assert process.returncode == code
     assert queue.dequeue().payload == 2
 
 

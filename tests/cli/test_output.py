@@ -1,27 +1,34 @@
-"""Tables, durations and bars."""
+"""Durations, sizes, numbers of messages, and how far a command is."""
 
 from __future__ import annotations
 
 import pytest
 
-from zoldyq.cli.output import messages, seconds, table
+from zoldyq.cli.output import messages, seconds, size
 from zoldyq.cli.progress import Progress, bar
-
-
-def test_columns_are_as_wide_as_their_widest_cell():
-    assert table(("NAME", "N"), [("a", "1,000"), ("longer", "2")]) == [
-        "NAME        N",
-        "a       1,000",
-        "longer      2",
-    ]
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0.0s"), (59.94, "59.9s"), (60, "1m00s"), (3_599, "59m59s"), (7_260, "2h01m")],
+    [
+        (0, "0.0s"),
+        (59.94, "59.9s"),
+        (60, "1m00s"),
+        (3_599, "59m59s"),
+        (7_260, "2h01m"),
+        (180_000, "2d02h"),
+    ],
 )
 def test_durations(value, text):
     assert seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (1_023, "1023 B"), (1_536, "1.5 KiB"), (1 << 30, "1.0 GiB"), (3 << 41, "6.0 TiB")],
+)
+def test_sizes(count, text):
+    assert size(count) == text
 
 
 def test_one_message_and_many():

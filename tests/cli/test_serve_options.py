@@ -56,6 +56,21 @@ def test_options_need_no_command(command, served):
     assert served == [Settings(port=9001, default_queue_capacity=5, log_level="warn")]
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--token", "t"),
+        ("--token", "t", "--port", "9001"),
+        ("--token=t", "serve"),
+        ("--token", "t", "serve", "--port", "9001"),
+        ("serve", "--token", "t"),
+    ],
+)
+def test_a_token_never_gets_lost_on_its_way_to_the_server(args, served):
+    assert zoldyq(*args).exit_code == 0
+    assert [settings.tokens for settings in served] == [("t",)]
+
+
 def test_repeated_flags_make_a_list(served):
     zoldyq("--token", "a", "--token", "b", "--cors-origin", "http://x")
     assert served == [Settings(tokens=("a", "b"), cors_origins=("http://x",))]
@@ -109,6 +124,8 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(args, env, line, served):
         (("--port", "1", "extra"), "unexpected extra argument"),
         (("sevre",), "No such command 'sevre'"),
         (("--po", "1"), "No such option"),
+        (("--url", "http://x"), "No such option"),
+        (("--url", "http://x", "serve"), "No such option"),
     ],
 )
 def test_usage_errors_exit_with_2(args, told, served):
@@ -146,11 +163,6 @@ def test_help_of_the_group_lists_the_commands(flag, served):
     result = zoldyq(flag)
     assert result.exit_code == 0
     assert "serve Start the server." in " ".join(result.output.split())
-
-
-def test_completion_of_the_first_word_offers_the_commands():
-    env = {"_ZOLDYQ_COMPLETE": "bash_complete", "COMP_WORDS": "zoldyq ", "COMP_CWORD": "1"}
-    assert "plain,serve" in zoldyq(env=env).output
 
 
 def test_version():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.cli.runner import zoldyq
+from tests.cli.runner import Terminal, zoldyq
 
 
 def test_a_table_of_all_queues(start_server):
@@ -19,6 +19,16 @@ def test_a_table_of_all_queues(start_server):
     assert second.split()[:3] == ["emails", "2", "100,000"]
     assert second.split()[-3:] == ["3", "1", "0"]
     assert header.index("SIZE") + 4 == first.index(" 1 ") + 2
+
+
+def test_a_terminal_is_not_too_narrow(start_server):
+    url = start_server().url
+    zoldyq(url, "enqueue", "a" * 128, "1")
+    with Terminal(url, "queues", columns=80) as terminal:
+        assert terminal.exit_code() == 0
+        header, row = [line.rstrip() for line in terminal.lines]
+    assert len(header) == len(row) == 80
+    assert len(row.split()) == 9
 
 
 def test_json_of_all_queues(server, queue):

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from tests.cli.runner import Terminal, start, zoldyq
+from tests.helpers import wait_until
 
 
 def test_rates_are_those_between_two_looks(server, queue):
@@ -51,6 +52,79 @@ def test_a_terminal_gets_a_live_table_and_its_old_screen_back(start_server):
         assert terminal.text.startswith("\033[?1049h")
         assert terminal.text.endswith("\033[?1049l")
         assert "Traceback" not in terminal.text
+
+
+LONG = "a" * 64 + "z" * 64
+
+
+def test_eighty_columns_show_every_figure_beside_a_long_name(start_server):
+    server = start_server()
+    zoldyq(server.url, "enqueue", LONG, stdin="1\n" * 1234)
+    with Terminal(server.url, "top", columns=80) as terminal:
+        terminal.wait_for("q quit")
+        lines = [line.rstrip() for line in terminal.lines]
+        header, row = lines[2:4]
+        assert max(map(len, lines)) <= 80
+        assert header.split() == [
+            "QUEUE", "SIZE", "CAPACITY", "FILLED", "IN/s", "OUT/s", "WAITING", "FULL", "OLDEST"
+        ]  # fmt: skip
+        name, size, capacity = row.split()[:3]
+        assert (name[:3], name[-3:], size, capacity) == ("aaa", "zzz", "1,234", "100,000")
+        assert row.endswith("s")
+        terminal.type("q")
+        assert terminal.exit_code() == 0
+
+
+def test_rows_that_do_not_fit_are_told(start_server):
+    server = start_server()
+    for number in range(6):
+        zoldyq(server.url, "enqueue", f"q{number}", "1")
+    with Terminal(server.url, "top", columns=80, rows=8) as terminal:
+        terminal.wait_for("q quit")
+        assert "3 more" in [line.strip() for line in terminal.lines]
+        terminal.type("q")
+        assert terminal.exit_code() == 0
+
+
+def test_keys_sort(start_server):
+    server = start_server()
+    zoldyq(server.url, "enqueue", "b-large", stdin="1\n2\n")
+    zoldyq(server.url, "enqueue", "a-small", "1")
+    with Terminal(server.url, "top", "--interval", "60") as terminal:
+        terminal.wait_for("q quit")
+        assert terminal.text.index("b-large") < terminal.text.index("a-small")
+        shown = len(terminal.text)
+        terminal.type("n")
+        wait_until(lambda: "q quit" in terminal.text[shown:])
+        again = terminal.text[shown:]
+        assert again.index("a-small") < again.index("b-large")
+        terminal.type("q")
+        assert terminal.exit_code() == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_gives_the_terminal_back(start_server, number, code):
+    server = start_server()
+    with Terminal(server.url, "top") as terminal:
+        before = terminal.modes
+        terminal.wait_for("q quit")
+        assert terminal.modes != before
+        terminal.process.send_signal(number)
+        assert terminal.exit_code() == code
+        assert terminal.text.endswith("\033[?1049l")
+        assert terminal.modes == before
+
+
+def test_colours_tell_what_is_full_unless_they_are_not_wanted(start_server):
+    server = start_server(default_queue_capacity=1)
+    zoldyq(server.url, "enqueue", "a", "1")
+    red = "\033[31m"
+    with Terminal(server.url, "top", "--count", "1", "--interval", "0.2") as terminal:
+        assert terminal.exit_code() == 0
+        assert red in terminal.text
+    with Terminal(server.url, "top", "--count", "1", "--interval", "0.2", NO_COLOR="1") as terminal:
+        assert terminal.exit_code() == 0
+        assert red not in terminal.text
 
 
 def test_it_goes_on_when_the_server_went_away(start_server):

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zoldyq.cli import exit_codes
 from zoldyq.cli.connection import json_option, queue_argument, with_client
-from zoldyq.cli.output import echo_document, messages
+from zoldyq.cli.output import echo, echo_document, messages, notice
+from zoldyq.cli.terminal import is_terminal
 
 if TYPE_CHECKING:
-    from zoldyq.client import Client
+    from zoldyq.client import Client, RemoteQueue
 
 _yes_option = click.option("--yes", is_flag=True, help="Do not ask, on a terminal either.")
 
@@ -23,12 +25,13 @@ _yes_option = click.option("--yes", is_flag=True, help="Do not ask, on a termina
 @with_client
 def purge(client: Client, queue_name: str, yes: bool, as_json: bool) -> None:
     """Drop all messages of QUEUE."""
-    _confirm(f"Drop all messages of {queue_name}?", yes)
-    purged = client.queue(queue_name).purge()
+    queue = client.queue(queue_name)
+    _confirm("Drop {} of {}?", queue, yes)
+    purged = queue.purge()
     if as_json:
         echo_document({"queue_name": queue_name, "purged": purged})
     else:
-        click.echo(f"dropped {messages(purged)} of {queue_name}")
+        echo(f"dropped {messages(purged)} of {queue_name}")
 
 
 @click.command(short_help="Delete a queue with what is in it.")
@@ -37,16 +40,25 @@ def purge(client: Client, queue_name: str, yes: bool, as_json: bool) -> None:
 @json_option
 @with_client
 def delete(client: Client, queue_name: str, yes: bool, as_json: bool) -> None:
-    """Delete QUEUE with what is in it. Who waits there gets nothing."""
-    _confirm(f"Delete {queue_name} with all its messages?", yes)
-    dropped = client.queue(queue_name).delete()
+    """Delete QUEUE with what is in it. Consumers that wait there get nothing."""
+    queue = client.queue(queue_name)
+    _confirm("Drop {} and delete {}?", queue, yes)
+    dropped = queue.delete()
     if as_json:
         echo_document({"queue_name": queue_name, "deleted": True, "dropped": dropped})
     else:
-        click.echo(f"deleted {queue_name} with {messages(dropped)}")
+        echo(f"deleted {queue_name} with {messages(dropped)}")
 
 
-def _confirm(question: str, yes: bool) -> None:
-    """Ask a person; scripts are taken at their word."""
-    if not yes and sys.stdin.isatty():
-        click.confirm(question, abort=True, err=True)
+def _confirm(question: str, queue: RemoteQueue, yes: bool) -> None:
+    """Ask a person, after a look at the queue. Scripts are taken at their word.
+
+    Raises:
+        QueueNotFound: there is nothing to ask about.
+    """
+    if yes or not is_terminal(sys.stdin):
+        return
+    size = queue.stats().size
+    if not click.confirm(question.format(messages(size), queue.name), err=True):
+        notice("nothing was changed")
+        click.get_current_context().exit(exit_codes.FAILED)

@@ -9,17 +9,28 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zoldyq.cli import terminal
 from zoldyq.cli.connection import json_option, with_client
 from zoldyq.cli.exit_codes import FAILED, INTERRUPTED
-from zoldyq.cli.output import echo_document, table
+from zoldyq.cli.output import echo_document, echo_lines
 from zoldyq.cli.progress import Progress
+from zoldyq.cli.table import Column, table
 
 if TYPE_CHECKING:
     from zoldyq.cli.load import Result
     from zoldyq.client import Client
 
 _PERCENTILES = {"p50": 50.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
-_HEADER = ("", "REQUESTS/s", "MESSAGES/s", *(f"{name} ms" for name in _PERCENTILES), "REFUSED")
+_HEADER = tuple(
+    Column(title)
+    for title in (
+        "",
+        "REQUESTS/s",
+        "MESSAGES/s",
+        *(f"{name} ms" for name in _PERCENTILES),
+        "REFUSED",
+    )
+)
 
 
 @click.command(short_help="Measure a server's throughput and latency.")
@@ -59,7 +70,7 @@ def bench(
         echo_document({kind: _document(result, batch) for kind, result in runs.items()})
     else:
         rows = [_row(kind, result, batch) for kind, result in runs.items()]
-        click.echo("\n".join(table(_HEADER, rows)))
+        echo_lines(table(_HEADER, rows, terminal.width()))
     if not all(result.complete for result in runs.values()):
         click.get_current_context().exit(INTERRUPTED)
     if any(result.refused for result in runs.values()):

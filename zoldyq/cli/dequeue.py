@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zoldyq.cli import stdout
 from zoldyq.cli.connection import json_option, queue_argument, with_client
 from zoldyq.cli.exit_codes import NOTHING_CAME
-from zoldyq.cli.output import echo_message
+from zoldyq.cli.output import message_line
 
 if TYPE_CHECKING:
     from zoldyq.client import Client
@@ -32,8 +33,9 @@ def dequeue(client: Client, queue_name: str, count: int, timeout: float, as_json
     Exits with 3 if nothing came in time. With --json, each line also has the queue's name and
     when the message was enqueued (microseconds since 1970).
     """
+    stdout.check()
     taken = client.queue(queue_name).dequeue_many(count, timeout)
     for message in taken:
-        echo_message(queue_name, message, as_json)
+        stdout.write(message_line(queue_name, message, as_json))
     if not taken:
         click.get_current_context().exit(NOTHING_CAME)

@@ -1,37 +1,43 @@
-"""``zoldyq enqueue``: one message from the command line, or many from standard input."""
+"""``zoldyq enqueue``: one message, many from standard input, or many from a template."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 import msgspec
 
 from zoldyq.cli.connection import json_option, queue_argument, with_client
-from zoldyq.cli.output import echo_document, messages
-from zoldyq.cli.progress import Progress
+from zoldyq.cli.options import SIZE
+from zoldyq.cli.output import echo, echo_document, messages
+from zoldyq.cli.sending import send_all
+from zoldyq.cli.template import FIELDS, filled
+from zoldyq.cli.terminal import is_terminal
 from zoldyq.contract.errors import InvalidJson
 
 if TYPE_CHECKING:
-    from zoldyq.client import Client, Producer, RemoteQueue
+    from zoldyq.client import Client, RemoteQueue
 
-# How long a batch from standard input waits for room: who pipes a file in wants all of it there.
+# How long many messages wait for room: a person who pipes a file in wants all of it there.
 _STREAM_SECONDS = 30.0
-
-# The oldest line waits no longer for others to go with it, in seconds.
-_STREAM_DELAY = 0.02
+_STANDARD_INPUT = "-"
 
 
 @click.command(short_help="Append messages to a queue.")
 @queue_argument
-@click.argument("payload", metavar="[JSON|-]", default="-")
-@click.option("--text", is_flag=True, help="The argument, or each line, is text and no JSON.")
+@click.argument("payload", metavar="[JSON|-]", required=False)
+@click.option("--text", is_flag=True, help="The argument, or each line, is text and not JSON.")
+@click.option(
+    "--count", type=click.IntRange(min=1), metavar="N",
+    help=f"Send the argument N times. It may hold {FIELDS}.",
+)  # fmt: skip
+@click.option("--size", type=SIZE, help="Send a text of this size, in bytes of JSON.")
 @click.option(
     "--timeout", type=click.FloatRange(min=0), metavar="SECONDS",
-    help="How long to wait for room or for a server that is overloaded.  [default: 0 for an "
-    "argument, 30 for lines]",
+    help="How long to wait for room or for a server that is overloaded.  [default: 0 for one "
+    "message, 30 for many]",
 )  # fmt: skip
 @json_option
 @with_client
@@ -39,8 +45,10 @@ def enqueue(
     client: Client,
     *,
     queue_name: str,
-    payload: str,
+    payload: str | None,
     text: bool,
+    count: int | None,
+    size: int | None,
     timeout: float | None,
     as_json: bool,
 ) -> None:
@@ -50,21 +58,41 @@ def enqueue(
     zoldyq enqueue emails '{"to": "a@example.com"}'
     zoldyq enqueue emails - < lines.ndjson
     zoldyq enqueue logs --text - < messages.log
+    zoldyq enqueue load '{"n": {{n}}}' --count 1000
+    zoldyq enqueue load --count 1000 --size 1KiB
     """
     queue = client.queue(queue_name)
     to_json = _quoted if text else _as_it_is
-    if payload == "-":
-        _enqueue_lines(queue, to_json, _STREAM_SECONDS if timeout is None else timeout, as_json)
+    if size is not None:
+        payload, to_json = _of_size(size, payload, text), _as_it_is
+    if payload in (None, _STANDARD_INPUT):
+        if count is not None:
+            raise click.UsageError("--count repeats an argument: give one, or --size")
+        payloads = _lines(_standard_input(), text)
+    elif count is not None:
+        payloads = _repeated(str(payload), count, to_json)
     else:
-        _enqueue_one(queue, to_json(payload.encode()), timeout or 0.0, as_json)
+        _enqueue_one(queue, to_json(str(payload).encode()), timeout or 0.0, as_json)
+        return
+    sent = send_all(queue, payloads, _STREAM_SECONDS if timeout is None else timeout)
+    if as_json:
+        echo_document({"queue_name": queue.name, "count": sent})
+    else:
+        echo(f"queued {messages(sent)} in {queue.name}")
 
 
 def _quoted(text: bytes) -> bytes:
-    return msgspec.json.encode(text.decode(errors="replace"))
+    return msgspec.json.encode(text.decode())
 
 
 def _as_it_is(text: bytes) -> bytes:
     return text
+
+
+def _of_size(size: int, payload: str | None, text: bool) -> str:
+    if payload is not None or text:
+        raise click.UsageError("--size makes up the message: give it without JSON and --text")
+    return f'"{"x" * (size - 2)}"'
 
 
 def _enqueue_one(queue: RemoteQueue, payload: bytes, timeout: float, as_json: bool) -> None:
@@ -77,63 +105,41 @@ def _enqueue_one(queue: RemoteQueue, payload: bytes, timeout: float, as_json: bo
     if as_json:
         echo_document(receipt)
     else:
-        click.echo(f"queued; {messages(receipt.queue_size)} in {queue.name}")
+        echo(f"queued; {messages(receipt.queue_size)} in {queue.name}")
 
 
-def _enqueue_lines(
-    queue: RemoteQueue, to_json: Callable[[bytes], bytes], timeout: float, as_json: bool
-) -> None:
-    if sys.stdin.isatty():
+def _repeated(
+    template: str, count: int, to_json: Callable[[bytes], bytes]
+) -> Iterator[tuple[str, bytes]]:
+    for number, text in enumerate(filled(template, count), start=1):
+        yield f"message {number}", to_json(text.encode())
+
+
+def _standard_input() -> IO[bytes]:
+    if sys.stdin is None:
+        raise click.UsageError("standard input is closed: give the message as an argument")
+    if is_terminal(sys.stdin):
         click.echo("Type one JSON text a line; Ctrl-D ends.", err=True)
-    with Progress("queued") as progress:
-        count = _send(queue, _payloads(sys.stdin.buffer, to_json), timeout, progress)
-    if as_json:
-        echo_document({"queue_name": queue.name, "count": count})
-    else:
-        click.echo(f"queued {messages(count)} in {queue.name}")
+    return sys.stdin.buffer
 
 
-def _payloads(
-    lines: Iterable[bytes], to_json: Callable[[bytes], bytes]
-) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that are not blank, as JSON and with their numbers."""
+def _lines(lines: Iterable[bytes], text: bool) -> Iterator[tuple[str, bytes]]:
+    """Yield the lines as JSON and with their names.
+
+    Lines of text stay as they are, but for the line break; blank lines of JSON hold nothing.
+    """
     for number, line in enumerate(lines, start=1):
-        stripped = line.strip()
-        if stripped:
-            yield number, to_json(stripped)
+        name = f"line {number}"
+        if text:
+            yield name, _line_of_text(name, line)
+        elif stripped := line.strip():
+            yield name, stripped
 
 
-def _send(
-    queue: RemoteQueue,
-    payloads: Iterable[tuple[int, bytes]],
-    timeout: float,
-    progress: Progress,
-) -> int:
-    """Send all, in order, and return how many."""
-    from zoldyq.client import MessagesUnsent
-
-    count = 0
+def _line_of_text(name: str, line: bytes) -> bytes:
     try:
-        with queue.producer(max_delay=_STREAM_DELAY, timeout=timeout) as producer:
-            for number, payload in payloads:
-                _append(producer, number, payload)
-                count += 1
-                progress.show(count)
-    except MessagesUnsent as error:
-        _tell_queued(count - len(error.payloads))
-        raise (error.__cause__ or error) from None
-    except InvalidJson:
-        _tell_queued(count)
-        raise
-    return count
-
-
-def _append(producer: Producer, number: int, payload: bytes) -> None:
-    try:
-        producer.send_raw(payload)
-    except InvalidJson as error:
-        raise InvalidJson(f"line {number}: {error.message}") from error
-
-
-def _tell_queued(count: int) -> None:
-    click.echo(f"zoldyq: {messages(count)} queued before this:", err=True)
+        return _quoted(line.removesuffix(b"\n").removesuffix(b"\r"))
+    except UnicodeDecodeError as error:
+        raise InvalidJson(
+            f"{name}: byte {error.start} is not UTF-8 text; convert it, for instance with iconv"
+        ) from error

@@ -7,13 +7,18 @@ from typing import Any
 import click
 
 from zoldyq import __version__
+from zoldyq.cli import completion as _completion  # noqa: F401 - takes the place of click's
 from zoldyq.cli import exit_codes
 from zoldyq.cli.administration import delete, purge
 from zoldyq.cli.bench import bench
+from zoldyq.cli.connection import connection_options
 from zoldyq.cli.dequeue import dequeue
 from zoldyq.cli.enqueue import enqueue
+from zoldyq.cli.output import notice
+from zoldyq.cli.profile import profile
 from zoldyq.cli.serve import serve
 from zoldyq.cli.statistics import queues, stats
+from zoldyq.cli.stdout import OutputFailed
 from zoldyq.cli.tail import tail
 from zoldyq.cli.top import top
 from zoldyq.contract.errors import ZoldyQError
@@ -23,26 +28,42 @@ class Commands(click.Group):
     """A group of commands in which options without a command belong to ``serve``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if self._means_serve(ctx, args):
-            args = ["serve", *args]
+        words = self._behind_own_options(ctx, args)
+        if words is None or words[:1] == ["serve"]:
+            # What stands before the word belongs to serve as well: --token above all.
+            before = args[: len(args) - len(words or ())]
+            args = ["serve", *before, *(words or ())[1:]]
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except OutputFailed as error:
+            # A reader that has seen enough, such as head, is no news.
+            if not error.reader_gone:
+                notice(error.message)
+            ctx.exit(exit_codes.FAILED)
         except ZoldyQError as error:
-            click.echo(f"zoldyq: {error.message}", err=True)
+            notice(error.message)
             ctx.exit(exit_codes.exit_code_of(error.code))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort):
+            # click.Abort is Ctrl-C, or the end of the input, at a question.
             ctx.exit(exit_codes.INTERRUPTED)
 
-    @staticmethod
-    def _means_serve(ctx: click.Context, args: list[str]) -> bool:
-        if not args:
+    def _behind_own_options(self, ctx: click.Context, args: list[str]) -> list[str] | None:
+        """Return the arguments from the command on; None if there is none, which means serve."""
+        flags = {opt: param for param in self.get_params(ctx) for opt in param.opts}
+        rest = list(args)
+        while rest and (param := flags.get(rest[0].partition("=")[0])) is not None:
+            if param.is_eager:  # --help and --version stand for a command
+                return rest
+            has_value = "=" in rest[0] or getattr(param, "is_flag", False)
+            del rest[: 1 if has_value else 2]
+        if not rest:
             # Completing the first word must offer the commands.
-            return not ctx.resilient_parsing
+            return rest if ctx.resilient_parsing else None
         # serve takes no words, so a word that is no command is a mistyped one.
-        return args[0].startswith("-") and args[0] not in {*ctx.help_option_names, "--version"}
+        return None if rest[0].startswith("-") else rest
 
 
 @click.command(
@@ -50,6 +71,7 @@ class Commands(click.Group):
     options_metavar="",
     subcommand_metavar="[COMMAND] [OPTIONS]",
     context_settings={"help_option_names": ["-h", "--help"]},
+    params=connection_options(),
     epilog=f"""\
 Options without a command start the server: zoldyq --port 9000 is zoldyq serve --port 9000, and
 zoldyq alone is zoldyq serve.
@@ -61,11 +83,13 @@ Shell completion, also of the queues' names: eval "$(_ZOLDYQ_COMPLETE=bash_sourc
 """,
 )
 @click.version_option(__version__, prog_name="zoldyq", message="%(prog)s %(version)s")
-def cli() -> None:
+def cli(**_connection: str | None) -> None:
     """ZoldyQ, an in-memory FIFO message server."""
 
 
-for _command in (serve, enqueue, dequeue, tail, queues, stats, top, purge, delete, bench):
+for _command in (
+    serve, enqueue, dequeue, tail, queues, stats, top, purge, delete, bench, profile
+):  # fmt: skip
     cli.add_command(_command)
 
 

@@ -8,6 +8,8 @@ from types import TracebackType
 
 import click
 
+from zoldyq.cli.terminal import is_terminal
+
 _BETWEEN_SECONDS = 0.1
 _BAR_CELLS = 30
 _ERASE = "\r\033[K"
@@ -23,10 +25,10 @@ class Progress:
         self._label = label
         self._total = total
         self._began = self._shown = monotonic()
-        self._visible = sys.stderr.isatty()
+        self._visible = is_terminal(sys.stderr)
 
     def show(self, done: int) -> None:
-        """Tell how many are done by now. Cheap enough to be called for each."""
+        """Show how many are done by now. Cheap enough to be called for each one."""
         now = monotonic()
         if self._visible and now - self._shown >= _BETWEEN_SECONDS:
             self._shown = now

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from zoldyq.cli.output import notice
 from zoldyq.config import SETTINGS, Settings
 from zoldyq.config.environment import CONFIG_VARIABLE
 from zoldyq.config.setting import Setting
@@ -14,7 +15,7 @@ from zoldyq.config.setting import Setting
 def _serve(config: str | None, **flags: object) -> None:
     settings = Settings.load(flags, file=None if config is None else Path(config))
     for warning in Settings.environment_warnings():
-        click.echo(f"zoldyq: {warning}", err=True)
+        notice(warning)
     # Only here: the server's imports would slow down every other command and the help.
     from zoldyq.server.run import serve as run
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from zoldyq.cli import terminal
+from zoldyq.cli.columns import LISTED, shown_columns
 from zoldyq.cli.connection import json_option, queue_argument, with_client
-from zoldyq.cli.output import echo_document, seconds, table
+from zoldyq.cli.output import echo, echo_document, echo_lines
+from zoldyq.cli.table import Cell, Column, table
 
 if TYPE_CHECKING:
     from zoldyq.client import Client
-
-_HEADER = ("QUEUE", "SIZE", "CAPACITY", "FILLED", "WAITING", "OLDEST", "IN", "OUT", "FULL")
 
 
 @click.command(short_help="List all queues.")
@@ -25,21 +26,16 @@ def queues(client: Client, as_json: bool) -> None:
     if as_json:
         echo_document(found)
         return
+    if not found:
+        echo("no queues")
+        return
+    columns = shown_columns(LISTED, list(found.values()))
     rows = [
-        (
-            name,
-            f"{stats.size:,}",
-            f"{stats.capacity:,}",
-            f"{stats.utilization:.0%}",
-            f"{stats.waiting_consumers:,}",
-            seconds(stats.oldest_age_seconds),
-            f"{stats.enqueued_total:,}",
-            f"{stats.dequeued_total:,}",
-            f"{stats.queue_full_total:,}",
-        )
+        (Cell(name), *(each.cell(stats) for each in columns))
         for name, stats in sorted(found.items())
     ]
-    click.echo("\n".join(table(_HEADER, rows)) if rows else "no queues")
+    header = (Column("QUEUE"), *(each.column for each in columns))
+    echo_lines(table(header, rows, terminal.width()))
 
 
 @click.command(short_help="Show the statistics of a queue.")
@@ -48,9 +44,15 @@ def queues(client: Client, as_json: bool) -> None:
 @with_client
 def stats(client: Client, queue_name: str, as_json: bool) -> None:
     """Show the statistics of QUEUE, a line each."""
-    found = client.queue(queue_name).stats()
+    found = msgspec.to_builtins(client.queue(queue_name).stats())
     if as_json:
-        echo_document({"queue_name": queue_name, **msgspec.structs.asdict(found)})
+        echo_document({"queue_name": queue_name, **found})
         return
-    for name, value in msgspec.structs.asdict(found).items():
-        click.echo(f"{name:22} {value:,}")
+    width = max(map(len, found))
+    echo_lines(f"{name:{width}}  {_figure(value)}" for name, value in found.items())
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "none" if value is None else str(value)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zoldyq.cli import stdout
 from zoldyq.cli.connection import json_option, queue_argument, with_client
-from zoldyq.cli.output import echo_message
+from zoldyq.cli.output import message_line
 
 if TYPE_CHECKING:
     from zoldyq.client import Client, Consumer
@@ -42,7 +43,7 @@ def tail(client: Client, queue_name: str, count: int | None, credit: int, as_jso
     stream = client.queue(queue_name).consume(credit=credit, limit=count)
     with stream, _closed_by_signals(stream):
         for message in stream:
-            echo_message(queue_name, message, as_json)
+            stdout.write(message_line(queue_name, message, as_json))
 
 
 @contextmanager

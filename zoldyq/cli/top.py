@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import textwrap
+from collections.abc import Mapping, Sequence
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import msgspec
 
+from zoldyq.cli import terminal
+from zoldyq.cli.columns import NO_RATES, QueueColumn, Rates, shown_columns, watched
 from zoldyq.cli.connection import json_option, with_client
-from zoldyq.cli.output import echo_document, messages, seconds, table
-from zoldyq.cli.progress import bar
+from zoldyq.cli.options import KindType
+from zoldyq.cli.output import echo_document, echo_lines, messages, seconds
+from zoldyq.cli.screen import Screen
+from zoldyq.cli.table import Cell, Column, shortened, table
+from zoldyq.config.units import Seconds
 from zoldyq.contract.errors import ZoldyQError
 
 if TYPE_CHECKING:
     from zoldyq.client import Client, Health, QueueStats
 
-_HEADER = ("QUEUE", "SIZE", "CAPACITY", "FILLED", "IN/s", "OUT/s", "WAITING", "FULL", "OLDEST")
-
-# Terminal: the alternate screen without a cursor and back, and from the top to the end of it.
-_ENTER = "\033[?1049h\033[?25l"
-_LEAVE = "\033[?25h\033[?1049l"
-_HOME = "\033[H"
-_ERASE_LINE = "\033[K"
-_ERASE_BELOW = "\033[J"
-_BAR_CELLS = 10
-
-
-class Rates(msgspec.Struct, frozen=True):
-    """Messages a second, into a queue and out of it."""
-
-    incoming: float = 0.0
-    outgoing: float = 0.0
-
-
-_NO_RATES = Rates()
+_KEYS = {
+    "s": "SIZE",
+    "f": "FILLED",
+    "i": "IN/s",
+    "o": "OUT/s",
+    "w": "WAITING",
+    "a": "OLDEST",
+    "n": "QUEUE",
+}
+_HELP = "q quit; sort: s size  f filled  i in  o out  w waiting  a age  n name"
+_SORTS = ("size", "filled", "in", "out", "waiting", "age", "name")
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -59,128 +55,163 @@ class Sample(msgspec.Struct, frozen=True):
         }
 
 
+class Look(NamedTuple):
+    """What one look at the server brought: a sample with rates, or what went wrong."""
+
+    now: Sample | ZoldyQError
+    rates: Mapping[str, Rates] = {}
+
+
+class Watch:
+    """Looks at a server again and again. The first look must succeed."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._last: Sample | None = None
+
+    def look(self) -> Look:
+        """Ask the server. Raises what it answers if it never answered anything else."""
+        try:
+            now = Sample(monotonic(), self._client.health())
+        except ZoldyQError as error:
+            if self._last is None:
+                raise
+            return Look(error)
+        rates = now.rates_since(self._last)
+        self._last = now
+        return Look(now, rates)
+
+
 @click.command(short_help="Watch all queues.")
 @click.option(
-    "--interval", type=click.FloatRange(min=0.1), default=1.0, show_default=True,
+    "--interval", type=KindType(Seconds(0.1)), default=1.0, show_default=True,
     metavar="SECONDS", help="Time between two looks.",
 )  # fmt: skip
-@click.option("--count", type=click.IntRange(min=1), help="End after so many looks.")
+@click.option("--count", type=click.IntRange(min=1), help="End after this number of looks.")
+@click.option(
+    "--sort", type=click.Choice(_SORTS), default="size", show_default=True,
+    help="What comes first.",
+)  # fmt: skip
 @json_option
 @with_client
-def top(client: Client, interval: float, count: int | None, as_json: bool) -> None:
+def top(client: Client, interval: float, count: int | None, sort: str, as_json: bool) -> None:
     """Watch all queues: size, rates in and out, waiting consumers, full events, oldest message.
 
-    Ctrl-C ends it. Where the output is no terminal, one table follows the other. With --json, each
-    look is one line.
+    On a terminal, q or Ctrl-C ends it, and other keys sort. Elsewhere one table follows the other.
+    With --json, each look is one line.
     """
-    live = sys.stdout.isatty() and not as_json
+    watch = Watch(client)
+    title = _KEYS[sort[0]]
     try:
-        with _screen(live):
-            for now, rates in _samples(client, interval, count):
-                _show(now, rates, live, as_json)
+        if terminal.is_terminal(sys.stdout) and not as_json:
+            _watch_live(watch, interval, count, title)
+        else:
+            _watch_plainly(watch, interval, count, title, as_json)
     except KeyboardInterrupt:
         return  # the usual end
 
 
-def _samples(
-    client: Client, interval: float, count: int | None
-) -> Iterator[tuple[Sample | ZoldyQError, dict[str, Rates]]]:
-    """Yield what each look brought: a sample and the rates since the last, or what went wrong."""
-    last: Sample | None = None
+def _watch_plainly(
+    watch: Watch, interval: float, count: int | None, title: str, as_json: bool
+) -> None:
     looks = 0
     while True:
-        now = _look(client, must=last is None)
-        rates = {} if isinstance(now, ZoldyQError) else now.rates_since(last)
-        yield now, rates
-        last = last if isinstance(now, ZoldyQError) else now
+        look = watch.look()
+        if as_json:
+            echo_document(_document(look))
+        else:
+            echo_lines(_lines(look, title, None))
         looks += 1
         if looks == count:
             return
         sleep(interval)
 
 
-def _look(client: Client, must: bool) -> Sample | ZoldyQError:
-    """Ask the server. What fails is returned, unless it ``must`` not."""
-    try:
-        return Sample(monotonic(), client.health())
-    except ZoldyQError as error:
-        if must:
-            raise
-        return error
+def _watch_live(watch: Watch, interval: float, count: int | None, title: str) -> None:
+    look = watch.look()  # before the screen is taken: the first look may fail
+    looks = 1
+    with Screen() as screen:
+        while True:
+            due = monotonic() + interval
+            while (left := due - monotonic()) > 0:
+                columns, rows = screen.size
+                screen.draw(_page(look, title, columns, rows))
+                key = screen.key(left)
+                if key in ("q", "Q"):
+                    return
+                title = _KEYS.get(key or "", title)
+            if looks == count:
+                return
+            look = watch.look()
+            looks += 1
 
 
 def _rates(before: QueueStats, now: QueueStats, elapsed: float) -> Rates:
-    # A queue that was deleted and came back counts from 0.
+    # A queue that was deleted and created again counts from 0.
     return Rates(
         max(now.enqueued_total - before.enqueued_total, 0) / elapsed,
         max(now.dequeued_total - before.dequeued_total, 0) / elapsed,
     )
 
 
-def _show(now: Sample | ZoldyQError, rates: Mapping[str, Rates], live: bool, as_json: bool) -> None:
-    if as_json:
-        echo_document(_document(now, rates))
-        return
-    lines = _lines(now, rates)
-    if not live:
-        click.echo("\n".join(lines))
-        return
-    columns, rows = shutil.get_terminal_size()
-    text = "".join(f"{line[:columns]}{_ERASE_LINE}\n" for line in lines[: rows - 1])
-    click.echo(_HOME + text + _ERASE_BELOW, nl=False)
-
-
-def _document(now: Sample | ZoldyQError, rates: Mapping[str, Rates]) -> dict[str, object]:
-    if isinstance(now, ZoldyQError):
-        return {"error": now.code, "message": now.message}
+def _document(look: Look) -> dict[str, object]:
+    if isinstance(look.now, ZoldyQError):
+        return {"error": look.now.code, "message": look.now.message}
     queues = {
         name: {
-            **msgspec.structs.asdict(stats),
-            "enqueued_per_second": round(rates.get(name, _NO_RATES).incoming, 3),
-            "dequeued_per_second": round(rates.get(name, _NO_RATES).outgoing, 3),
+            **msgspec.to_builtins(stats),
+            "enqueued_per_second": round(look.rates.get(name, NO_RATES).incoming, 3),
+            "dequeued_per_second": round(look.rates.get(name, NO_RATES).outgoing, 3),
         }
-        for name, stats in now.health.queues.items()
+        for name, stats in look.now.health.queues.items()
     }
-    return {"status": now.health.status, "queues": queues}
+    return {"status": look.now.health.status, "queues": queues}
 
 
-def _lines(now: Sample | ZoldyQError, rates: Mapping[str, Rates]) -> list[str]:
-    if isinstance(now, ZoldyQError):
-        return [now.message, "looking again ..."]
-    health = now.health
+def _page(look: Look, title: str, columns: int, rows: int) -> list[str]:
+    """Return the lines that fill a terminal of this size."""
+    lines = _lines(look, title, columns)
+    room = max(rows - 1, 1)  # the last row is for the help
+    if len(lines) > room:
+        hidden = len(lines) - (room - 1)
+        lines = [*lines[: room - 1], f"{hidden:,} more"]
+    keys = terminal.styled(shortened(_HELP, columns), dim=True)
+    return [*lines, *[""] * (room - len(lines)), keys][:rows]
+
+
+def _lines(look: Look, title: str, width: int | None) -> list[str]:
+    if isinstance(look.now, ZoldyQError):
+        return [*_wrapped(look.now.message, width), "looking again ..."]
+    health = look.now.health
+    columns = shown_columns(watched(width), list(health.queues.values()))
+    rows = [
+        (Cell(name), *(each.cell(stats, look.rates.get(name, NO_RATES)) for each in columns))
+        for name, stats in _sorted(look, columns, title)
+    ]
+    header = (Column("QUEUE"), *(each.column for each in columns))
+    return [*_wrapped(_summary(health), width), "", *table(header, rows, width)]
+
+
+def _sorted(look: Look, columns: Sequence[QueueColumn], title: str) -> list[tuple[str, QueueStats]]:
+    """Return the queues, largest first by the column with this title, else by their names."""
+    assert isinstance(look.now, Sample)
+    queues = sorted(look.now.health.queues.items())
+    by_title = {each.column.title: each.figure for each in columns}
+    if (figure := by_title.get(title)) is not None:
+        queues.sort(key=lambda item: -figure(item[1], look.rates.get(item[0], NO_RATES)))
+    return queues
+
+
+def _summary(health: Health) -> str:
     total = sum(stats.size for stats in health.queues.values())
     plural = "queue" if health.total_queues == 1 else "queues"
-    first = (
-        f"ZoldyQ {health.version} {health.status}, up {seconds(health.uptime_seconds)}, "
-        f"{messages(total)} in {health.total_queues} {plural}"
-    )
-    by_size = sorted(health.queues.items(), key=lambda item: (-item[1].size, item[0]))
-    rows = [_row(name, stats, rates.get(name, _NO_RATES)) for name, stats in by_size]
-    return [first, "", *table(_HEADER, rows)]
-
-
-def _row(name: str, stats: QueueStats, rates: Rates) -> tuple[str, ...]:
     return (
-        name,
-        f"{stats.size:,}",
-        f"{stats.capacity:,}",
-        f"{bar(stats.utilization, _BAR_CELLS)} {stats.utilization:4.0%}",
-        f"{rates.incoming:,.0f}",
-        f"{rates.outgoing:,.0f}",
-        f"{stats.waiting_consumers:,}",
-        f"{stats.queue_full_total:,}",
-        seconds(stats.oldest_age_seconds),
+        f"ZoldyQ {health.version} {health.status}, up {seconds(health.uptime_seconds)}, "
+        f"{messages(total)} in {health.total_queues:,} {plural}"
     )
 
 
-@contextmanager
-def _screen(live: bool) -> Iterator[None]:
-    """Take the terminal's other screen for a while, so that this one comes back as it was."""
-    if not live:
-        yield
-        return
-    click.echo(_ENTER, nl=False)
-    try:
-        yield
-    finally:
-        click.echo(_LEAVE, nl=False)
+def _wrapped(text: str, width: int | None) -> list[str]:
+    """Break a text into lines that fit."""
+
+    return [text] if width is None else textwrap.wrap(text, width) or [""]
