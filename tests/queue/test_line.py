@@ -4,6 +4,8 @@ import math
 import threading
 import time
 
+import pytest
+
 from tests.helpers import Task
 from zoldyq.queue import Bell, deadline_after
 
@@ -50,6 +52,21 @@ def test_does_not_hold_a_shared_lock_while_it_sleeps() -> None:
         ringer = Task(bell.ring)
     ringer.result()
     assert sleeper.result()
+
+
+def test_a_long_sleep_is_cut_into_naps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the GIL a sleeper runs now and then, so that its freed memory is reclaimed."""
+    naps: list[float] = []
+    bell = Bell()
+
+    def nap(_condition: threading.Condition, seconds: float) -> None:
+        naps.append(seconds)
+        bell._rung = len(naps) == 3
+
+    monkeypatch.setattr("zoldyq.queue.line._LONGEST_NAP", 1.0)
+    monkeypatch.setattr(threading.Condition, "wait", nap)
+    assert bell.sleep(None)
+    assert naps == [1.0, 1.0, 1.0]
 
 
 def test_no_timeout_is_no_deadline() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -182,6 +183,24 @@ class TestCreation:
         assert others[0].result().count == 1
         assert texts(manager.dequeue_many("emails", 1)) == [b"1"]
 
+    def test_each_of_many_queues_costs_the_same(self) -> None:
+        """Counted in bytes allocated: a copy of the map for each queue would grow without end."""
+        manager = QueueManager(max_queues=3_000)
+
+        def allocated_by_one(first: int) -> int:
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            manager.create(f"q{first}", 1)
+            return tracemalloc.get_traced_memory()[1] - before
+
+        tracemalloc.start()
+        try:
+            costs = [allocated_by_one(number) for number in range(2_600)]
+        finally:
+            tracemalloc.stop()
+        # The map itself grows now and then; most queues pay for themselves alone.
+        assert sorted(costs)[len(costs) // 2] < 8_000
+
     def test_a_queue_that_was_created_survives_a_refused_batch(self, manager: QueueManager) -> None:
         manager.create("emails", 3)
         with pytest.raises(BatchExceedsCapacity):
@@ -350,6 +369,14 @@ class TestDeletion:
 
 
 class TestMemory:
+    def test_a_peak_between_two_looks_is_remembered(self) -> None:
+        manager = QueueManager()
+        manager.enqueue_many("emails", [b"x" * 1000] * 10)
+        manager.purge("emails")
+        assert manager.bytes_held == 0
+        assert manager.take_peak_bytes() == 10 * (MESSAGE_OVERHEAD + 1000)
+        assert manager.take_peak_bytes() == 0
+
     def test_all_queues_together_hold_so_many_bytes(self) -> None:
         manager = QueueManager(max_bytes=2 * (MESSAGE_OVERHEAD + 1))
         manager.enqueue_many("one", [b"1"])

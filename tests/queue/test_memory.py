@@ -39,6 +39,16 @@ def test_charging_knows_no_limit_but_counts_against_it() -> None:
         budget.reserve(1)
 
 
+def test_a_peak_is_remembered_until_it_is_asked_for() -> None:
+    budget = MemoryBudget(100)
+    budget.reserve(60)
+    budget.charge(50)
+    budget.release(90)
+    assert [budget.take_peak(), budget.take_peak()] == [110, 20]
+    budget.reserve(10)
+    assert budget.take_peak() == 30
+
+
 def test_threads_lose_no_byte() -> None:
     budget = MemoryBudget(1_000_000)
 

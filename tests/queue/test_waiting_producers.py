@@ -61,6 +61,18 @@ class TestWaitingProducers:
         assert small.leave().count == 1
         assert texts(queue.dequeue_many(9)) == [b"4", b"5", b"6"]
 
+    def test_a_refusal_tells_of_the_producers_ahead(self, queue: MessageQueue) -> None:
+        queue.enqueue_many([b"1", b"2"])
+        in_line_for_room(queue, b"3", b"4")
+        with pytest.raises(QueueFull, match="producers that came earlier") as refusal:
+            queue.enqueue(b"5")
+        assert refusal.value.details == {
+            "queue_name": "emails",
+            "queue_capacity": 3,
+            "queue_size": 2,
+            "waiting_producers": 1,
+        }
+
     def test_a_small_one_gets_in_when_the_big_one_ahead_gives_up(self, queue: MessageQueue) -> None:
         queue.enqueue_many([b"1", b"2", b"3"])
         big = in_line_for_room(queue, b"4", b"5")

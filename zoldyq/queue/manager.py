@@ -226,6 +226,10 @@ class QueueManager(BlockingCalls):
         """Bytes charged for the messages in all queues together."""
         return self._budget.used
 
+    def take_peak_bytes(self) -> int:
+        """Return the most bytes that were held at once since the last call of this."""
+        return self._budget.take_peak()
+
     @property
     def size(self) -> int:
         """Messages in all queues together."""

@@ -374,11 +374,16 @@ class MessageQueue(Store):
                 queue_capacity=self.capacity,
                 count=count,
             )
+        ahead = len(self._producers)
         return QueueFull(
-            "the queue is full: consume faster, or send again later",
+            "producers that came earlier wait for room in the queue: consume faster, wait with a "
+            "timeout, or send again later"
+            if ahead
+            else "the queue is full: consume faster, or send again later",
             queue_name=self.name,
             queue_capacity=self.capacity,
             queue_size=len(self._messages),
+            **({"waiting_producers": ahead} if ahead else {}),
         )
 
     def _closed_error(self) -> QueueClosed | ShuttingDown:

@@ -88,6 +88,9 @@ class Queues(Protocol):
     def dropped(self) -> Mapping[str, int]:
         """Messages that were accepted and neither delivered nor purged, by reason."""
 
+    def take_peak_bytes(self) -> int:
+        """Return the most bytes that were held at once since the last call of this."""
+
     @property
     def size(self) -> int:
         """Messages in all queues together."""

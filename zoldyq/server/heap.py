@@ -23,9 +23,12 @@ class HeapTrimmer:
         self._trim = trim or _find_malloc_trim()
         self._peak = 0
 
-    def look(self, held: int) -> None:
-        """Take note of how many bytes of messages are held, and trim if they were far more."""
-        self._peak = max(self._peak, held)
+    def look(self, peak: int, held: int) -> None:
+        """Trim if far more bytes of messages were held than are ``held`` now.
+
+        ``peak`` is the most that were held at once since the last look.
+        """
+        self._peak = max(self._peak, peak)
         if self._peak >= _WORTH_TRIMMING and held <= self._peak // 4:
             self._peak = held
             self._trim()

@@ -81,7 +81,7 @@ def serve(settings: Settings) -> int:
     _warn_if_open(settings)
     trimmer = HeapTrimmer()
     while not stop.wait(_HEAP_LOOK):
-        trimmer.look(manager.bytes_held)
+        trimmer.look(manager.take_peak_bytes(), manager.bytes_held)
     shut_down(server, app, manager, settings.drain_seconds)
     return 0
 
