@@ -91,7 +91,7 @@ def _environ(
     """The environment that a WSGI server would make of the same bytes."""
     head = request_bytes(method, target, body, **headers).partition(b"\r\n\r\n")[0]
     lines = head.decode("latin-1").split("\r\n")[1:]
-    path, _, query = target.partition("?")
+    path, _, query = target.removeprefix("http://zoldyq").partition("?")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
@@ -252,6 +252,47 @@ def _paths() -> Iterator[Case]:
             yield method, path, None, TOKEN
 
 
+#: Ways to write a path that some server or framework takes for the plain one.
+SPELLINGS = (
+    "/queues/spelt/{}",
+    "//queues/spelt/{}",
+    "///queues/spelt/{}",
+    "/%2Fqueues/spelt/{}",
+    "/%2f%2fqueues/spelt/{}",
+    "/queues//spelt/{}",
+    "/queues/spelt//{}",
+    "/queues/spelt%2F{}",
+    "/queues%2Fspelt%2F{}",
+    "/queues/spelt/{}/",
+    "/queues/spelt/{}%2F",
+    "/queues/spelt/{}//",
+    "/queues/spelt/./{}",
+    "/queues/../queues/spelt/{}",
+    "/x/../queues/spelt/{}",
+    "/./queues/spelt/{}",
+    "/queues/s%70elt/{}",
+    "/%71ueues/spelt/{}",
+    "/Queues/spelt/{}",
+    "/queues/spelt/{};a=b",
+    "/queues/spelt/{}%00",
+    "/queues/spelt/{}%20",
+    "/queues\\spelt\\{}",
+    "/queues/spelt/%EF%BC%8F{}",
+    "http://zoldyq/queues/spelt/{}",
+    "http://zoldyq//queues/spelt/{}",
+)
+
+
+def _spellings() -> Iterator[Case]:
+    """Each spelling of each path of a queue, with each method."""
+    for spelling in SPELLINGS:
+        for verb in ("enqueue", "dequeue", "peek", "purge", "Dequeue", "d%65queue"):
+            for method in ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"):
+                yield "POST", "/queues/spelt/enqueue", b'{"payload":1}', TOKEN
+                yield method, spelling.format(verb), b'{"payload":2}', TOKEN
+                yield "GET", "/queues/spelt/dequeue?count=5", None, TOKEN
+
+
 def _access() -> Iterator[Case]:
     """Tokens, origins and preflights on paths that either face answers."""
     tokens: list[dict[str, str]] = [
@@ -342,6 +383,7 @@ CORPUS = {
     "bodies": _bodies,
     "queries": _queries,
     "paths": _paths,
+    "spellings": _spellings,
     "access": _access,
     "story": _story,
 }

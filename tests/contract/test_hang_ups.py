@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
@@ -22,11 +23,12 @@ def used(api: Api, queue: str) -> str:
     return queue
 
 
-def park(api: Api, queue: str, query: str = "timeout=60") -> Wire:
-    """Return the connection of a consumer that waits."""
+def park(api: Api, queue: str, query: str = "timeout=60", root: str = "/") -> Wire:
+    """Return the connection of a consumer that waits; ``root`` is where its paths begin."""
     waiting = api.stats(queue)["waiting_consumers"]
     wire = api.wire()
-    wire.send(f"GET /queues/{queue}/dequeue?{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    target = f"{root}queues/{queue}/dequeue?{query}"
+    wire.send(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     wait_until(lambda: api.stats(queue)["waiting_consumers"] == waiting + 1)
     return wire
 
@@ -38,6 +40,28 @@ def test_a_consumer_that_has_gone_swallows_nothing(api: Api, used: str, leave: s
     wait_until(lambda: api.stats(used)["waiting_consumers"] == 0)
     api.enqueue(used, 1, 2)
     assert api.drain(used) == [1, 2]
+
+
+@pytest.mark.parametrize("root", ["//", "/%2F", "///"])
+@pytest.mark.parametrize("leave", LEAVE)
+def test_a_consumer_whose_base_url_ends_in_a_slash_swallows_nothing(
+    api: Api, used: str, root: str, leave: str
+) -> None:
+    with park(api, used, root=root) as wire:
+        LEAVE[leave](wire)
+    wait_until(lambda: api.stats(used)["waiting_consumers"] == 0)
+    api.enqueue(used, 1, 2)
+    assert api.drain(used) == [1, 2]
+
+
+def test_more_consumers_than_workers_may_wait_whatever_their_paths_look_like(
+    native: Api, queue: str
+) -> None:
+    native.put(f"/queues/{queue}", {"capacity": 1000})
+    with ExitStack() as stack:
+        wires = [stack.enter_context(park(native, queue, root="//")) for _ in range(40)]
+        native.enqueue(queue, *range(40))
+        assert [wire.response().json()["payload"] for wire in wires] == list(range(40))
 
 
 def test_a_half_close_counts_as_gone(api: Api, used: str) -> None:
