@@ -32,6 +32,11 @@ class Task(Generic[T]):
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
+    @property
+    def ended(self) -> bool:
+        """Whether the function has returned or raised."""
+        return not self._thread.is_alive()
+
     def result(self, limit: float = LIMIT) -> T:
         """Return or raise what the function did; fail if it runs over ``limit`` more seconds."""
         self._thread.join(limit)

@@ -91,10 +91,10 @@ def make_server(settings: Settings, app: ZoldyQApp) -> Server:
     if settings.server == "waitress":
         return WaitressServer(
             app,
+            app.operations,
             threads=settings.threads,
             max_connections=settings.max_connections,
             max_header_bytes=settings.max_header_bytes,
-            max_body_bytes=settings.max_body_bytes,
             idle_seconds=settings.idle_seconds,
             backlog=settings.backlog,
         )

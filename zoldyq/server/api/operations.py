@@ -28,7 +28,7 @@ from zoldyq.queue import (
     now_us,
 )
 from zoldyq.server.api.refusals import Refusals
-from zoldyq.server.api.waits import DequeueWait, EnqueueWait
+from zoldyq.server.api.waits import DequeueWait, EnqueueWait, give_back
 from zoldyq.wire import Buffer, Reply
 
 
@@ -145,22 +145,22 @@ class Operations:
             self.limits.max_body_bytes,
             wake=wake if call.timeout else None,
         )
-        if isinstance(outcome, ConsumerPlace):
-            return DequeueWait(
-                self.queues,
-                call.name,
-                outcome,
-                timeout=call.timeout,
-                began=began,
-                durations=self.durations.dequeue_waited,
-                render=partial(_delivery_reply, call),
-            )
         try:
+            if isinstance(outcome, ConsumerPlace):
+                return DequeueWait(
+                    self.queues,
+                    call.name,
+                    outcome,
+                    timeout=call.timeout,
+                    began=began,
+                    durations=self.durations.dequeue_waited,
+                    render=partial(_delivery_reply, call),
+                )
             reply = wire.delivery_reply(call.name, outcome, call.count is not None, call.ndjson)
+            self.durations.dequeue.observe(perf_counter() - began)
         except BaseException:
-            self.queues.put_back(call.name, outcome)
+            give_back(self.queues, call.name, outcome)
             raise
-        self.durations.dequeue.observe(perf_counter() - began)
         return reply
 
     def take(
@@ -173,17 +173,21 @@ class Operations:
         """
         began = perf_counter()
         outcome = self.queues.begin_dequeue(name, count, max_bytes, wake=wake, in_line=in_line)
-        if isinstance(outcome, ConsumerPlace):
-            return DequeueWait(
-                self.queues,
-                name,
-                outcome,
-                timeout=math.inf,
-                began=began,
-                durations=self.durations.dequeue_waited,
-                render=_as_it_is,
-            )
-        self.durations.dequeue.observe(perf_counter() - began)
+        try:
+            if isinstance(outcome, ConsumerPlace):
+                return DequeueWait(
+                    self.queues,
+                    name,
+                    outcome,
+                    timeout=math.inf,
+                    began=began,
+                    durations=self.durations.dequeue_waited,
+                    render=_as_it_is,
+                )
+            self.durations.dequeue.observe(perf_counter() - began)
+        except BaseException:
+            give_back(self.queues, name, outcome)
+            raise
         return outcome
 
     def put_back(self, reply: Reply) -> None:

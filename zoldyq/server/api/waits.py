@@ -65,19 +65,22 @@ class DequeueWait(Generic[_T]):
         delivery = self._place.leave(expired)
         try:
             outcome = self._render(delivery)
+            self._durations.observe(perf_counter() - self._began)
         except BaseException:
-            self._put_back(delivery)
+            give_back(self._queues, self._name, delivery)
             raise
-        self._durations.observe(perf_counter() - self._began)
         return outcome
 
     def abandon(self) -> None:
         """Quit the line because the consumer has gone; what it was given goes back."""
-        self._put_back(self._place.leave())
+        give_back(self._queues, self._name, self._place)
 
-    def _put_back(self, delivery: Delivery) -> None:
-        if delivery.messages:
-            self._queues.put_back(self._name, delivery)
+
+def give_back(queues: Queues, name: str, taken: Delivery | ConsumerPlace) -> None:
+    """Return to its queue what a dequeue has taken, or quit the line that it stands in."""
+    delivery = taken.leave() if isinstance(taken, ConsumerPlace) else taken
+    if delivery.messages:
+        queues.put_back(name, delivery)
 
 
 class EnqueueWait:

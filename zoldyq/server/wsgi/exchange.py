@@ -49,8 +49,10 @@ class Handover:
         Where that is not the reply with the messages, something failed after they were taken.
         """
         reply = self.outcome
-        if isinstance(reply, Reply) and any(chunk is reply.body for chunk in chunks):
-            return self
+        if isinstance(reply, Reply):
+            for chunk in chunks:  # a list
+                if chunk is reply.body:
+                    return self
         self.close()
         return chunks
 
@@ -69,11 +71,18 @@ class Handover:
 
     def close(self) -> None:
         """Return to the queue what was not delivered. To close twice is harmless."""
-        outcome, self.outcome = self.outcome, None
+        try:
+            self._give_back()
+        except Exception:  # noqa: BLE001 - what fails twice is for the server to report
+            self._give_back()
+
+    def _give_back(self) -> None:
+        outcome = self.outcome
         if isinstance(outcome, Reply):
             self._put_back(outcome)
         elif outcome is not None:
             outcome.abandon()
+        self.outcome = None
 
 
 def send(resp: Response, reply: Reply) -> None:
