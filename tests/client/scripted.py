@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from types import TracebackType
 
@@ -20,12 +21,17 @@ class ScriptedServer:
 
     Once all are used up, connections are refused.
 
-    With ``late``, connections are refused until :meth:`open`.
+    With ``late``, connections are refused until :meth:`open`. With ``tls``, it speaks that;
+    ``peer_certificates`` are then what its clients showed.
     """
 
-    def __init__(self, *replies: bytes, late: bool = False) -> None:
+    def __init__(
+        self, *replies: bytes, late: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
+        self.peer_certificates: list[object] = []
+        self._tls = tls
         self._replies = list(replies)
         self._listener = socket.socket()
         self._listener.bind(("127.0.0.1", 0))
@@ -37,7 +43,8 @@ class ScriptedServer:
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self._address[1]}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://127.0.0.1:{self._address[1]}"
 
     def open(self) -> None:
         """Accept connections from now on."""
@@ -52,8 +59,19 @@ class ScriptedServer:
                 return  # the test is over
             self.connections += 1
             with connection:
-                self._answer(connection)
+                self._serve_one(connection)
         self._listener.close()
+
+    def _serve_one(self, connection: socket.socket) -> None:
+        if self._tls is None:
+            self._answer(connection)
+            return
+        try:
+            with self._tls.wrap_socket(connection, server_side=True) as secured:
+                self.peer_certificates.append(secured.getpeercert())
+                self._answer(secured)
+        except OSError:
+            pass  # the client does not trust this server, or shows no certificate
 
     def _answer(self, connection: socket.socket) -> None:
         while self._replies and (request := _read_request(connection)):

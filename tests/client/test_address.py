@@ -16,11 +16,18 @@ from zoldyq.client.errors import InvalidUrl
         ("https://Example.org", "https://example.org:443", True),
         ("https://example.org/queues-of/mine/", "https://example.org:443/queues-of/mine", True),
         ("http://[::1]:9000", "http://[::1]:9000", False),
+        ("unix:///run/my%20queues.sock", "unix:///run/my%20queues.sock", False),
     ],
 )
 def test_an_address_is_read_from_a_url(url, whole, secure):
     address = Address.parse(url)
     assert (address.url, address.secure) == (whole, secure)
+
+
+def test_a_unix_socket_has_a_path_and_its_requests_a_host():
+    address = Address.parse("unix:///run/my%20queues.sock")
+    assert (address.unix_path, address.authority) == ("/run/my queues.sock", "localhost")
+    assert address.target("/health") == "/health"
 
 
 def test_paths_go_below_the_prefix():
@@ -30,7 +37,8 @@ def test_paths_go_below_the_prefix():
 @pytest.mark.parametrize(
     "url",
     ["", "localhost:9000", "127.0.0.1:9000", "ftp://x", "http://", "http://x:port", "http://x:99999",
-     "http://me@x", "http://x?a", "http://x#a", "http://[::1"],
+     "unix:", "unix:///", "unix://run/x.sock", "unix:///x?a", "http://me@x", "http://x?a",
+     "http://x#a", "http://[::1"],
 )  # fmt: skip
 def test_what_names_no_server_is_refused(url):
     with pytest.raises(InvalidUrl):

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from zoldyq import errors
-from zoldyq.client.errors import UnexpectedReply, error_of
+from zoldyq.client.errors import GatewayReply, ServerUnreachable, UnexpectedReply, error_of
 from zoldyq.wire import STATUS_OF, error_reply
 
 CODED = {
@@ -18,7 +18,7 @@ CODED = {
 }
 
 
-@pytest.mark.parametrize("code", STATUS_OF)
+@pytest.mark.parametrize("code", sorted(set(STATUS_OF) - {"unauthorized"}))
 def test_every_code_is_raised_as_its_class(code):
     sent = error_reply(CODED[code]("do this", queue_name="a"))
     error = error_of(sent.status, sent.body, "http://x")
@@ -34,8 +34,31 @@ def test_a_code_that_is_not_known_here_keeps_its_text():
     assert error.details == {"hours": 2, "status": 418, "error": "too_late"}
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"error":"x"}', b"\xff"])
-def test_a_reply_that_is_no_error_document_is_told_with_address_and_status(body):
-    error = error_of(502, body, "http://x:1")
+STRANGE_BODIES = [b"", b"<html>", b"[]", b"{}", b'{"error":"x"}', b"\xff", b"[" * 100_000]
+
+
+@pytest.mark.parametrize("body", STRANGE_BODIES)
+@pytest.mark.parametrize("status", [200, 302, 400, 404])
+def test_a_reply_of_a_stranger_is_told_with_address_and_status(status, body):
+    error = error_of(status, body, "http://x:1")
     assert type(error) is UnexpectedReply
-    assert "http://x:1 answered 502" in error.message
+    assert f"http://x:1 answered {status}" in error.message
+
+
+@pytest.mark.parametrize("body", STRANGE_BODIES)
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 520])
+def test_a_gateway_without_its_server_makes_the_server_unreachable(status, body):
+    error = error_of(status, body, "http://x:1")
+    assert isinstance(error, ServerUnreachable)
+    assert type(error) is GatewayReply
+    assert error.details == {"status": status}
+    assert "may have done" in error.message
+
+
+def test_a_wrong_token_and_a_missing_one_read_differently():
+    body = json.dumps({"error": "unauthorized", "message": "send one"}).encode()
+    missing = error_of(401, body, "http://x")
+    wrong = error_of(401, body, "http://x", with_token=True)
+    assert type(missing) is type(wrong) is errors.Unauthorized
+    assert "has no token" in missing.message
+    assert "does not know the token" in wrong.message

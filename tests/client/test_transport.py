@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import threading
 import time
 
@@ -10,8 +12,14 @@ import pytest
 from tests.client.scripted import HANG_UP, ScriptedServer, reply
 from tests.helpers import Task, wait_until
 from zoldyq import __version__
-from zoldyq.client import Client, ConnectionFailed, ConnectionLost, UnexpectedReply
-from zoldyq.contract.errors import MemoryLimit, QueueFull, QueueNotFound, ShuttingDown
+from zoldyq.client import Client, ConnectionFailed, ConnectionLost, GatewayReply, UnexpectedReply
+from zoldyq.contract.errors import (
+    InvalidTimeout,
+    MemoryLimit,
+    QueueFull,
+    QueueNotFound,
+    ShuttingDown,
+)
 
 QUEUED = reply(200, b'{"queue_name":"a","queue_size":1,"enqueued_at":1}')
 STATS = reply(200, b'{"queues":{}}')
@@ -39,20 +47,75 @@ def test_without_a_timeout_a_refused_connection_is_told_at_once():
         assert time.monotonic() - began < 1
 
 
-def test_a_server_that_is_not_there_is_not_waited_for_longer_than_a_connection_may_take():
+def test_a_server_that_is_not_there_is_waited_for_as_long_as_the_caller_says():
     with ScriptedServer(late=True) as server:
         began = time.monotonic()
         with pytest.raises(ConnectionFailed):
-            Client(server.url, connect_timeout=0.3).queue("a").dequeue(timeout=600)
-        assert 0.1 < time.monotonic() - began < 5
+            Client(server.url, connect_timeout=0.1).queue("a").dequeue(timeout=0.7)
+        assert 0.7 <= time.monotonic() - began < 10
 
 
-def test_a_server_that_goes_away_late_in_a_call_gets_the_same_time_to_come_back():
+def test_a_server_that_comes_late_gets_what_is_left_of_the_callers_time():
+    with ScriptedServer(reply(204, b""), late=True) as server:
+        asking = Task(
+            lambda: Client(server.url, connect_timeout=0.1).queue("a").dequeue(timeout=20)
+        )
+        opening = threading.Timer(0.5, server.open)
+        opening.start()
+        assert asking.result() is None
+        opening.join()
+        (wait,) = re.findall(rb"timeout=([0-9.]+)", server.requests[0])
+        assert 5 < float(wait) < 19.6
+
+
+def test_a_server_that_goes_away_late_in_a_call_has_the_rest_of_it_to_come_back():
     with ScriptedServer(refusal("shutting_down", 503, "Retry-After: 1")) as server:
         began = time.monotonic()
         with pytest.raises(ConnectionFailed):
-            Client(server.url, connect_timeout=0.5).queue("a").enqueue(1, timeout=60)
-        assert 1.3 < time.monotonic() - began < 10
+            Client(server.url).queue("a").enqueue(1, timeout=1.5)
+        assert 1.5 <= time.monotonic() - began < 10
+
+
+def test_a_host_that_swallows_everything_takes_no_longer_than_the_call():
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        # Until the backlog is full, connections are made by the system.
+        fillers = [socket.socket() for _ in range(8)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        began = time.monotonic()
+        with pytest.raises(ConnectionFailed):
+            Client(f"http://127.0.0.1:{port}").queue("a").enqueue(1, timeout=1)
+        assert time.monotonic() - began < 4
+        for filler in fillers:
+            filler.close()
+
+
+def test_none_waits_until_a_message_comes_however_often_nothing_came():
+    message = reply(200, b'{"payload":1,"queue_name":"a","queue_size":0,"enqueued_at":1}')
+    too_long = reply(400, b'{"error":"invalid_timeout","message":"m","minimum":0,"maximum":7}')
+    nothing = reply(204, b"")
+    with ScriptedServer(too_long, nothing, nothing, message) as server:
+        found = Client(server.url).queue("a").dequeue(timeout=None)
+        assert found is not None
+        assert found.payload == 1
+        waits = [re.findall(rb"timeout=([0-9.]+)", request) for request in server.requests]
+        assert waits == [[b"600.000"], [b"7.000"], [b"7.000"], [b"7.000"]]
+
+
+def test_none_waits_until_there_is_room():
+    full = refusal("queue_full", 429)
+    with ScriptedServer(full, full, QUEUED) as server:
+        assert Client(server.url).queue("a").enqueue(1, timeout=None).queue_size == 1
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), float("nan"), -1, "5", True])
+def test_what_is_no_time_is_refused_before_anything_is_sent(timeout):
+    queue = Client("http://127.0.0.1:1").queue("a")
+    for call in (queue.dequeue, lambda timeout: queue.enqueue(1, timeout=timeout)):
+        with pytest.raises(InvalidTimeout, match="None to wait without an end"):
+            call(timeout=timeout)
 
 
 def test_an_unknown_host_is_told():
@@ -80,7 +143,8 @@ def test_nobody_is_asked_again_after_the_callers_time():
         (refusal("queue_full", 429), QueueFull),  # no Retry-After
         (refusal("shutting_down", 503, "Retry-After: soon"), ShuttingDown),
         (refusal("queue_not_found", 404, "Retry-After: 0"), QueueNotFound),
-        (reply(502, b"<html>", "Retry-After: 0"), UnexpectedReply),
+        (reply(502, b"<html>", "Retry-After: 0"), GatewayReply),
+        (reply(503, b"", "Retry-After: 30"), GatewayReply),
         (reply(302, b"", "Location: /"), UnexpectedReply),
         (reply(200, b"hello"), UnexpectedReply),
     ],
@@ -115,8 +179,9 @@ def test_a_dequeue_whose_reply_broke_off_is_lost_and_never_sent_again(answer):
         assert len(server.requests) == 1
 
 
-def test_a_question_that_changes_nothing_is_asked_again():
-    with ScriptedServer(HANG_UP, STATS) as server:
+@pytest.mark.parametrize("answer", [HANG_UP, reply(502, b"<html>"), reply(504, b"")])
+def test_a_question_that_changes_nothing_is_asked_again(answer):
+    with ScriptedServer(answer, STATS) as server:
         assert Client(server.url).queues() == {}
         assert len(server.requests) == 2
 

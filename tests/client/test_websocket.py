@@ -11,9 +11,9 @@ import pytest
 from tests.client.scripted import ScriptedServer, reply
 from tests.client.websocket_peer import CLOSE, PING, PONG, TEXT, Peer, frame
 from tests.helpers import Task
-from zoldyq.client import ConnectionFailed, ConnectionLost, UnexpectedReply
+from zoldyq.client import ConnectionFailed, ConnectionLost, GatewayReply, UnexpectedReply
 from zoldyq.client import websocket as websocket_module
-from zoldyq.client.address import Address
+from zoldyq.client.endpoint import Endpoint
 from zoldyq.client.websocket import WebSocket
 from zoldyq.contract.errors import Unauthorized
 
@@ -21,7 +21,7 @@ NORMAL = struct.pack("!H", 1000)
 
 
 def connect(url: str, timeout: float = 5.0) -> WebSocket:
-    return WebSocket(Address.parse(url), "/x?a=1", {"Authorization": "Bearer t"}, timeout)
+    return WebSocket(Endpoint(url, token="t"), "/x?a=1", timeout)
 
 
 @contextmanager
@@ -125,9 +125,15 @@ def test_a_refused_handshake_is_raised_as_what_the_server_said(chunked):
         connect(server.url)
 
 
-@pytest.mark.parametrize("answer", [reply(200, b"hello"), reply(502, b"<html>"), reply(404, b"")])
+@pytest.mark.parametrize("answer", [reply(200, b"hello"), reply(404, b"")])
 def test_a_server_that_is_no_websocket_server_is_told(answer):
     with ScriptedServer(answer) as server, pytest.raises(UnexpectedReply):
+        connect(server.url)
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_gateway_without_its_server_is_an_unreachable_server(status):
+    with ScriptedServer(reply(status, b"<html>")) as server, pytest.raises(GatewayReply):
         connect(server.url)
 
 

@@ -6,33 +6,54 @@ Everything here is synchronous and may be shared between threads, except that on
 
 from zoldyq.client.client import Client
 from zoldyq.client.consumer import Consumer
-from zoldyq.client.documents import Health, Message, QueueStats, Receipt
+from zoldyq.client.documents import (
+    Declared,
+    Health,
+    Message,
+    Policy,
+    QueueStats,
+    Receipt,
+    Updated,
+)
 from zoldyq.client.errors import (
+    ClientClosed,
     ClientError,
     ConnectionFailed,
     ConnectionLost,
+    GatewayReply,
+    InvalidOption,
+    InvalidPayload,
     InvalidUrl,
     MessagesUnsent,
     ServerUnreachable,
     UnexpectedReply,
+    UnreadablePayload,
 )
 from zoldyq.client.producer import Producer
 from zoldyq.client.queue import RemoteQueue
 
 __all__ = [
     "Client",
+    "ClientClosed",
     "ClientError",
     "ConnectionFailed",
     "ConnectionLost",
     "Consumer",
+    "Declared",
+    "GatewayReply",
     "Health",
+    "InvalidOption",
+    "InvalidPayload",
     "InvalidUrl",
     "Message",
     "MessagesUnsent",
+    "Policy",
     "Producer",
     "QueueStats",
     "Receipt",
     "RemoteQueue",
     "ServerUnreachable",
     "UnexpectedReply",
+    "UnreadablePayload",
+    "Updated",
 ]

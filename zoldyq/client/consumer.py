@@ -136,7 +136,7 @@ class Consumer:
         try:
             messages = _decode_batch(text).messages
         except msgspec.ValidationError:
-            raise error_of(200, text.encode(), self._transport.address.url) from None
+            raise error_of(200, text.encode(), self._transport.endpoint.url) from None
         self._messages.extend(messages)
         self._granted -= len(messages)
 
@@ -159,7 +159,7 @@ class Consumer:
     def _patience(self) -> float:
         """Return for how many seconds to try to connect."""
         if not self._connected_before:
-            return self._transport.connect_timeout
+            return self._transport.endpoint.connect_timeout
         return math.inf if self._reconnect_seconds is None else self._reconnect_seconds
 
     def _connect_once(self) -> WebSocket:
@@ -167,10 +167,7 @@ class Consumer:
         query = urlencode({"credit": room, "count": room})
         transport = self._transport
         sock = WebSocket(
-            transport.address,
-            transport.address.target(f"{self._path}?{query}"),
-            transport.headers,
-            transport.connect_timeout,
+            transport.endpoint, f"{self._path}?{query}", transport.endpoint.connect_timeout
         )
         self._finalizer = weakref.finalize(self, sock.abort)
         self._granted = room

@@ -1,157 +1,170 @@
-"""HTTP requests to one server over kept-alive connections, and when to send one again.
-
-A request is sent again only where that can neither duplicate nor lose a message: the connection
-was refused before anything was sent, or the server said that it did nothing and when to ask again
-(429 and 503 with ``Retry-After``). What changes nothing is also repeated when its reply was lost.
-"""
+"""HTTP requests to one server over connections that are kept, by urllib3."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from time import sleep
-from urllib.parse import urlencode
+import queue
+import socket
+from collections.abc import Callable
+from time import monotonic, sleep
+from typing import Any
 
-import msgspec
 import urllib3
-from urllib3.exceptions import (
-    ClosedPoolError,
-    ConnectTimeoutError,
-    HTTPError,
-    NewConnectionError,
-    SSLError,
-)
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ClosedPoolError, HTTPError, NewConnectionError
 
-from zoldyq import __version__
-from zoldyq.client.address import Address
-from zoldyq.client.deadline import Deadline
-from zoldyq.client.errors import ClientError, ConnectionFailed, ConnectionLost, error_of
+from zoldyq.client.deadline import seconds
+from zoldyq.client.endpoint import Endpoint
+from zoldyq.client.errors import (
+    ClientClosed,
+    ConnectionLost,
+    ServerUnreachable,
+    connection_failed,
+    reason_of,
+)
+from zoldyq.client.exchange import (
+    Conversation,
+    Exchange,
+    Pause,
+    Reply,
+    Request,
+    Rules,
+    converse,
+)
+from zoldyq.client.forks import renew_in_children
 
 _JSON = {"Content-Type": "application/json"}
-
-#: Pause between two attempts to connect, in seconds.
-_CONNECT_PAUSE = 0.1
 
 # Idle connections that are kept; threads beyond them connect anew for each request.
 _KEPT_CONNECTIONS = 256
 
-
-class Request(msgspec.Struct, frozen=True):
-    """What to ask of a server.
-
-    One that ``waits`` hands its time-out to the server. One that is ``harmless`` changes nothing.
-    """
-
-    method: str
-    path: str
-    parameters: Mapping[str, str | int] = {}
-    body: bytes | None = None
-    waits: bool = False
-    harmless: bool = False
+# A connection that was idle for longer is not used again: the server, or a proxy in between, may
+# close it in the moment in which the next request is sent, and then its fate is unknown.
+_IDLE_SECONDS = 30.0
 
 
 class Transport:
-    """Sends requests to one server.
+    """Sends requests to one server. Threads may share it, and so may processes after a fork."""
 
-    ``connect_timeout`` and ``reply_timeout`` are in seconds: for a connection to come about, and
-    for a reply beyond the time that the request itself allows for waiting.
-    """
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._rules = Rules(endpoint.url, endpoint.headers.with_token, endpoint.connect_timeout)
+        address = endpoint.address
+        self._pool = _Pool(
+            address.host, address.port, maxsize=_KEPT_CONNECTIONS, dial=endpoint.connect
+        )
 
-    def __init__(
-        self, address: Address, token: str | None, connect_timeout: float, reply_timeout: float
-    ) -> None:
-        self.address = address
-        self.connect_timeout = connect_timeout
-        self.reply_timeout = reply_timeout
-        self.headers = {"User-Agent": f"zoldyq-python/{__version__}"}
-        if token is not None:
-            self.headers["Authorization"] = f"Bearer {token}"
-        self._pool = urllib3.connection_from_url(address.url, maxsize=_KEPT_CONNECTIONS)
-
-    def call(self, request: Request, timeout: float = 0.0) -> bytes:
+    def call(self, request: Request, timeout: float | None = 0.0) -> bytes:
         """Return the body of the reply, empty where nothing came within ``timeout`` seconds.
 
+        None waits without an end.
+
         Raises:
+            InvalidTimeout: ``timeout`` is not a number of seconds.
             ConnectionFailed, ConnectionLost, UnexpectedReply: as their classes say.
+            ClientClosed: :meth:`close` was called.
             ZoldyQError: what the server answered.
         """
-        deadline = Deadline(timeout)
-        connecting: Deadline | None = None  # from the first of several vain attempts on
-        while True:
-            try:
-                reply = self._exchange(request, deadline.left)
-            except ConnectionFailed:
-                connecting = connecting or Deadline(min(deadline.left, self.connect_timeout))
-                if connecting.left <= _CONNECT_PAUSE:
-                    raise
-                sleep(_CONNECT_PAUSE)
-                continue
-            connecting = None
-            if 200 <= reply.status < 300:
-                return reply.data
-            pause = _retry_after(reply)
-            if pause is None or pause >= deadline.left:
-                raise error_of(reply.status, reply.data, self.address.url)
-            sleep(pause)
+        conversation = converse(request, seconds(timeout), self._rules)
+        try:
+            step = next(conversation)
+            while True:
+                step = self._do(step, request, conversation)
+        except StopIteration as end:
+            return bytes(end.value)
 
     def close(self) -> None:
         """Close the connections that are idle; nothing can be sent afterwards."""
         self._pool.close()
 
-    def _exchange(self, request: Request, wait: float) -> urllib3.BaseHTTPResponse:
+    def _do(
+        self, step: Exchange | Pause, request: Request, conversation: Conversation
+    ) -> Exchange | Pause:
+        """Do what a conversation asks for, and return what it asks for next."""
+        if isinstance(step, Pause):
+            sleep(step.seconds)
+            return next(conversation)
         try:
-            return self._exchange_once(request, wait)
-        except ConnectionLost:
-            if not request.harmless:
-                raise
-            return self._exchange_once(request, wait)
+            reply = self._exchange(request, step)
+        except ServerUnreachable as error:
+            return conversation.throw(error)
+        return conversation.send(reply)
 
-    def _exchange_once(self, request: Request, wait: float) -> urllib3.BaseHTTPResponse:
+    def _exchange(self, request: Request, how: Exchange) -> Reply:
+        endpoint = self.endpoint
+        headers = endpoint.headers
         try:
             reply = self._pool.urlopen(
                 request.method,
-                self.address.target(request.path) + _query(request, wait),
+                endpoint.address.target(request.target(how.wait)),
                 body=request.body,
-                headers=self.headers if request.body is None else {**self.headers, **_JSON},
+                headers=headers if request.body is None else {**headers, **_JSON},
                 retries=False,
                 redirect=False,
                 timeout=urllib3.Timeout(
-                    connect=self.connect_timeout, read=wait + self.reply_timeout
+                    connect=how.connect_timeout, read=how.wait + endpoint.reply_timeout
                 ),
             )
-        except (NewConnectionError, ConnectTimeoutError, SSLError) as error:
-            raise ConnectionFailed(
-                f"cannot reach {self.address.url} ({_reason(error)}): is the server running, "
-                "and is this its address?"
-            ) from error
+        except NewConnectionError as error:
+            raise connection_failed(endpoint.url, error) from error
         except ClosedPoolError as error:
-            raise ClientError("this client is closed: make another") from error
+            raise ClientClosed("this client is closed: make another") from error
         except HTTPError as error:
             raise ConnectionLost(
-                f"{self.address.url} did not answer ({_reason(error)}): "
+                f"{endpoint.url} did not answer ({reason_of(error)}): "
                 "the server may have done what was asked for, or not"
             ) from error
         if reply.status == 200 and not reply.data:
             # A head that breaks off passes for a whole one, and for a body without length.
-            raise ConnectionLost(f"the reply of {self.address.url} broke off")
-        return reply
+            raise ConnectionLost(f"the reply of {endpoint.url} broke off")
+        names = {name.lower(): value for name, value in reply.headers.items()}
+        return Reply(reply.status, names, reply.data)
 
 
-def _query(request: Request, wait: float) -> str:
-    parameters = dict(request.parameters)
-    if request.waits and wait:
-        parameters["timeout"] = f"{wait:.3f}"
-    return f"?{urlencode(parameters)}" if parameters else ""
+class _Connection(HTTPConnection):
+    """A connection that is made by ``dial``: over TCP or a Unix socket, with TLS or without."""
+
+    def __init__(self, *args: Any, dial: Callable[[float], socket.socket], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._dial = dial
+        self._used_at = monotonic()
+
+    def connect(self) -> None:
+        """Make the connection. Raises NewConnectionError."""
+        limit = self.timeout
+        assert isinstance(limit, float), "every request sets one"
+        try:
+            self.sock = self._dial(limit)
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it can be used for one more request."""
+        return super().is_connected and monotonic() - self._used_at < _IDLE_SECONDS
+
+    def getresponse(self) -> Any:
+        """Return the next response."""
+        response = super().getresponse()
+        self._used_at = monotonic()
+        return response
 
 
-def _retry_after(reply: urllib3.BaseHTTPResponse) -> float | None:
-    """Return after how many seconds to ask again; None where that might do something twice."""
-    value = reply.headers.get("Retry-After", "")
-    return float(value) if reply.status in (429, 503) and value.isdecimal() else None
+class _IdleConnections(queue.LifoQueue[Any]):
+    """The idle connections of a pool. A child process finds none of its parent's."""
+
+    def __init__(self, maxsize: int) -> None:
+        super().__init__(maxsize)
+        renew_in_children(self)
+
+    def forked(self) -> None:
+        """Forget the parent's connections, and its locks, which a thread of it may hold."""
+        super().__init__(self.maxsize)
+        for _ in range(self.maxsize):
+            self.put(None)  # urllib3's sign for "make one"
 
 
-def _reason(error: HTTPError) -> str:
-    """Return what the system said, without the object that urllib3 puts in front of it."""
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    return str(getattr(cause, "strerror", None) or cause)
+class _Pool(urllib3.HTTPConnectionPool):
+    """Connections of the class above. TLS is the matter of ``dial``."""
+
+    ConnectionCls = _Connection
+    QueueCls = _IdleConnections  # type: ignore[assignment]  # what urllib3 lets us replace

@@ -11,8 +11,7 @@ queue; how much that can be is for the user to bound, with credit (:mod:`zoldyq.
 from __future__ import annotations
 
 import socket
-import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from queue import SimpleQueue
 from selectors import EVENT_READ, BaseSelector, DefaultSelector
@@ -31,8 +30,8 @@ from wsproto.events import (
 )
 from wsproto.utilities import ProtocolError
 
-from zoldyq.client.address import Address
-from zoldyq.client.errors import ConnectionFailed, ConnectionLost, UnexpectedReply, error_of
+from zoldyq.client.endpoint import Endpoint
+from zoldyq.client.errors import ConnectionLost, UnexpectedReply, connection_failed, error_of
 
 _READ_BYTES = 1 << 16
 _NORMAL_CLOSURE = 1000
@@ -54,11 +53,9 @@ class WebSocket:
         ZoldyQError: what the server answered to the handshake.
     """
 
-    def __init__(
-        self, address: Address, target: str, headers: Mapping[str, str], timeout: float
-    ) -> None:
-        self._timeout = timeout
-        self._url = address.url
+    def __init__(self, endpoint: Endpoint, path: str, timeout: float) -> None:
+        self._endpoint = endpoint
+        self._url = endpoint.url
         self._protocol = WSConnection(ConnectionType.CLIENT)
         self._received: SimpleQueue[str | None] = SimpleQueue()
         # Guards the protocol's state and the socket, of which TLS lets only one thread use either
@@ -67,9 +64,9 @@ class WebSocket:
         self._closing = False  # guarded by the lock: a close frame was sent
         self._text: list[str] = []  # the parts of a message that is not here whole; the reader's
         self._farewell = Timer(timeout, self.abort)
-        self._socket = _connect(address, timeout)
+        self._socket = _connect(endpoint, timeout)
         try:
-            self._shake_hands(address, target, headers)
+            self._shake_hands(path)
         except BaseException:
             self._socket.close()
             raise
@@ -114,11 +111,15 @@ class WebSocket:
 
     # -- the handshake -----------------------------------------------------------------------
 
-    def _shake_hands(self, address: Address, target: str, headers: Mapping[str, str]) -> None:
+    def _shake_hands(self, path: str) -> None:
+        address = self._endpoint.address
         request = Request(
             host=address.authority,
-            target=target,
-            extra_headers=[(name.encode(), value.encode()) for name, value in headers.items()],
+            target=address.target(path),
+            extra_headers=[
+                (name.encode(), value.encode("latin-1"))
+                for name, value in self._endpoint.headers.items()
+            ],
         )
         try:
             self._socket.sendall(self._protocol.send(request))
@@ -136,7 +137,12 @@ class WebSocket:
                 parts.append(bytes(event.data))
                 if event.body_finished:
                     break
-            raise error_of(first.status_code, b"".join(parts), self._url)
+            raise error_of(
+                first.status_code,
+                b"".join(parts),
+                self._url,
+                with_token=self._endpoint.headers.with_token,
+            )
         if not isinstance(first, AcceptConnection):
             raise UnexpectedReply(f"{self._url} does not speak WebSocket: check the address")
 
@@ -202,16 +208,8 @@ class WebSocket:
             self._socket.sendall(self._protocol.send(event.response()))
 
 
-def _connect(address: Address, timeout: float) -> socket.socket:
+def _connect(endpoint: Endpoint, timeout: float) -> socket.socket:
     try:
-        sock = socket.create_connection((address.host, address.port), timeout)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if address.secure:
-            context = ssl.create_default_context()
-            return context.wrap_socket(sock, server_hostname=address.host)
+        return endpoint.connect(timeout)
     except OSError as error:
-        raise ConnectionFailed(
-            f"cannot reach {address.url} ({error.strerror or error}): is the server running, "
-            "and is this its address?"
-        ) from error
-    return sock
+        raise connection_failed(endpoint.url, error) from error
