@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
+from contextlib import contextmanager
+
 import pytest
 
 from zoldyq.client.documents import Batch, Message, Purged, decode
-from zoldyq.client.errors import UnexpectedReply
+from zoldyq.client.errors import UnexpectedReply, UnreadablePayload
 
 
 def test_fields_of_later_servers_are_passed_over():
@@ -24,3 +28,32 @@ def test_a_message_shows_its_text_and_decodes_it_on_demand():
     assert message.raw == b"[1.10, 2]"
     assert message.payload == [1.1, 2]
     assert repr(message) == "Message(raw=b'[1.10, 2]', enqueued_at=7)"
+
+
+@pytest.mark.parametrize("raw", [b"1e400", b"-1e400", b"9" * 5_000, b'"\xff"', b'{"a":[1e999]}'])
+def test_a_payload_that_python_cannot_hold_leaves_its_text(raw):
+    message = decode(b'{"payload":%b,"enqueued_at":7}' % raw, Message)
+    with pytest.raises(UnreadablePayload, match="raw") as refused:
+        _ = message.payload
+    assert message.raw == refused.value.raw == raw
+
+
+def test_a_nested_payload_is_read_on_a_stack_that_is_nearly_full():
+    text = b"[" * 300 + b"]" * 300
+    reply = b'{"payload":%b,"enqueued_at":7}' % text
+
+    def read(depth: int) -> Message:
+        return read(depth - 1) if depth else decode(reply, Message)
+
+    with deep_stack():
+        assert read(sys.getrecursionlimit() - 200 - len(inspect.stack())).raw == text
+
+
+@contextmanager
+def deep_stack():
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(600)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from tests.client.scripted import ScriptedServer, reply
 from tests.helpers import Task, run_all, wait_until
-from zoldyq.client import Client, UnexpectedReply
+from zoldyq.client import Client, InvalidPayload, UnexpectedReply
 from zoldyq.contract.errors import (
     InvalidCount,
     InvalidJson,
@@ -137,6 +138,72 @@ def test_what_was_queued_before_a_refusal_is_told(queue):
     with pytest.raises(QueueFull) as refused:
         queue.enqueue_many(range(100), batch_messages=10)
     assert refused.value.details["enqueued"] == 20 == queue.stats().size
+
+
+def test_what_was_queued_before_a_bad_value_is_told(queue):
+    with pytest.raises(InvalidPayload) as refused:
+        queue.enqueue_many([*range(25), object(), 26], batch_messages=10)
+    assert refused.value.details["enqueued"] == 20 == queue.stats().size
+    with pytest.raises(InvalidJson) as refused:
+        queue.enqueue_many_raw([*"12345", "{", "6"], batch_messages=2)
+    assert refused.value.details["enqueued"] == 4 == queue.stats().size - 20
+
+
+def test_what_was_queued_before_the_programs_own_error_is_told(queue):
+    def values():
+        yield from range(25)
+        raise OSError("the file is gone")
+
+    with pytest.raises(OSError, match="gone") as failed:
+        queue.enqueue_many(values(), batch_messages=10)
+    assert failed.value.__notes__ == ["20 messages were queued before this"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), "\ud800", {1: object()}, 1 << 20_000],
+    ids=["object", "surrogate", "inside", "digits"],
+)
+def test_a_value_that_cannot_be_sent_is_an_error_of_its_own(queue, value):
+    with pytest.raises(InvalidPayload):
+        queue.enqueue(value)
+
+
+def test_the_lifetime_of_messages_reaches_the_server():
+    queued = reply(200, b'{"queue_name":"a","queue_size":1,"enqueued_at":1,"count":2,"dropped":3}')
+    with ScriptedServer(queued, queued, queued, queued) as server:
+        queue = Client(server.url).queue("a")
+        assert queue.enqueue(1, ttl=1.5).dropped == 3
+        queue.enqueue_raw("1", ttl=2)
+        queue.enqueue_many([1, 2], ttl=3)
+        queue.enqueue_many_raw(["1"], ttl=4, timeout=7)
+        targets = [request.split(b" ")[1] for request in server.requests]
+    assert targets[:3] == [b"/queues/a/enqueue?ttl=%b" % each for each in (b"1.5", b"2", b"3")]
+    assert targets[3].startswith(b"/queues/a/enqueue?ttl=4&timeout=")
+
+
+POLICY = (
+    b'"capacity":5,"max_bytes":null,"ttl_seconds":1.5,"overflow":"drop_oldest","idle_seconds":60'
+)
+
+
+def test_a_policy_is_declared_and_updated_by_the_fields_that_are_given():
+    declared = reply(201, b'{"created":true,"queue_name":"a",%b}' % POLICY)
+    updated = reply(200, b'{"changed":false,"queue_name":"a",%b}' % POLICY)
+    with ScriptedServer(declared, updated) as server:
+        queue = Client(server.url).queue("a")
+        made = queue.declare(capacity=5, ttl_seconds=1.5, overflow="drop_oldest")
+        changed = queue.update(max_bytes=None, idle_seconds=60)
+        first, second = server.requests
+    assert first.startswith(b"PUT /queues/a HTTP/1.1\r\n")
+    assert first.endswith(b'\r\n\r\n{"capacity":5,"ttl_seconds":1.5,"overflow":"drop_oldest"}')
+    assert second.startswith(b"PATCH /queues/a HTTP/1.1\r\n")
+    assert second.endswith(b'\r\n\r\n{"max_bytes":null,"idle_seconds":60}')
+    assert made.created
+    assert not changed.changed
+    for policy in (made, changed):
+        assert (policy.capacity, policy.max_bytes, policy.ttl_seconds) == (5, None, 1.5)
+        assert (policy.overflow, policy.idle_seconds) == ("drop_oldest", 60)
 
 
 def test_peek_takes_nothing(queue):

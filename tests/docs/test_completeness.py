@@ -14,6 +14,7 @@ from zoldyq import wire
 from zoldyq.cli import exit_codes
 from zoldyq.cli.main import cli
 from zoldyq.client import Client, Consumer, Producer, RemoteQueue
+from zoldyq.client.environment import VARIABLES
 from zoldyq.config import SETTINGS
 from zoldyq.metrics.durations import OperationDurations
 from zoldyq.metrics.prometheus import ZoldyQCollector
@@ -52,7 +53,7 @@ def test_every_metric_is_told_of() -> None:
 
 
 def test_every_setting_that_the_pages_name_exists() -> None:
-    known = {setting.variable for setting in SETTINGS} | {"ZOLDYQ_CONFIG", "ZOLDYQ_URL"}
+    known = {setting.variable for setting in SETTINGS} | {"ZOLDYQ_CONFIG", *VARIABLES}
     for page in PAGES.glob("*.md"):
         named = set(re.findall(r"(?<!_)ZOLDYQ_[A-Z_]+", page.read_text(encoding="utf-8")))
         assert named <= known, page.name

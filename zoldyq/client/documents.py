@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
 
-from zoldyq.client.errors import UnexpectedReply
+from zoldyq.client.errors import UnexpectedReply, UnreadablePayload
 
 _T = TypeVar("_T")
 
@@ -22,8 +23,15 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def payload(self) -> Any:
-        """The decoded JSON; whole numbers of any size stay whole."""
-        return msgspec.json.decode(self._text)
+        """The decoded JSON; whole numbers stay whole beyond 64 bits as well.
+
+        Raises:
+            UnreadablePayload: Python cannot hold it, as the number 1e400 or a list of 1,000 levels.
+        """
+        try:
+            return msgspec.json.decode(self._text)
+        except (msgspec.DecodeError, RecursionError, ValueError) as error:
+            raise UnreadablePayload(self.raw, error) from error
 
     @property
     def raw(self) -> bytes:
@@ -38,13 +46,15 @@ class Receipt(msgspec.Struct, frozen=True):
     """The acknowledgement of ``count`` messages that are queued now.
 
     ``queue_size`` is the number of messages in the queue afterwards, ``enqueued_at`` their time
-    stamp in microseconds since the epoch.
+    stamp in microseconds since the epoch. ``dropped`` is the number of older messages that had to
+    go for them, from a queue with ``overflow="drop_oldest"``.
     """
 
     queue_name: str
     queue_size: int
     enqueued_at: int
     count: int = 1
+    dropped: int = 0
 
 
 class QueueStats(msgspec.Struct, frozen=True):
@@ -63,6 +73,12 @@ class QueueStats(msgspec.Struct, frozen=True):
     purged_total: int
     waiting_consumers: int
     waiting_producers: int = 0
+    expired_total: int = 0
+    overflow_dropped_total: int = 0
+    max_bytes: int | None = None
+    ttl_seconds: float | None = None
+    overflow: str = "reject"
+    idle_seconds: float | None = None
 
 
 class Queues(msgspec.Struct, frozen=True):
@@ -105,6 +121,31 @@ class Deleted(msgspec.Struct, frozen=True):
     dropped: int
 
 
+class Policy(msgspec.Struct, frozen=True):
+    """What holds for a queue: ``capacity`` in messages, ``max_bytes``, ``ttl_seconds`` for each
+    message, ``overflow`` (``reject`` or ``drop_oldest``), and ``idle_seconds`` until a queue that
+    nobody uses is deleted. None is no limit.
+    """
+
+    capacity: int
+    max_bytes: int | None = None
+    ttl_seconds: float | None = None
+    overflow: str = "reject"
+    idle_seconds: float | None = None
+
+
+class Declared(Policy, frozen=True, kw_only=True):
+    """The policy of a queue that was declared; ``created`` unless it was there before."""
+
+    created: bool
+
+
+class Updated(Policy, frozen=True, kw_only=True):
+    """The policy of a queue after an update; ``changed`` unless it was so before."""
+
+    changed: bool
+
+
 def decode(body: bytes, kind: type[_T]) -> _T:
     """Read a reply of this kind.
 
@@ -113,7 +154,18 @@ def decode(body: bytes, kind: type[_T]) -> _T:
     """
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
+    except RecursionError:
+        return _decode_from_the_bottom(body, kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnexpectedReply(
-            f"the reply is none of a ZoldyQ server ({error}): check the address", status=200
+            f"this is not the reply of a ZoldyQ server ({error}): check the address", status=200
         ) from error
+
+
+def _decode_from_the_bottom(body: bytes, kind: type[_T]) -> _T:
+    """Read a reply on the stack of a new thread, as this one's is too deep for a nested payload.
+
+    The server has read it, so it is not too deep for a stack that is empty.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(msgspec.json.decode, body, type=kind).result()

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
+from zoldyq.client.errors import InvalidPayload
 from zoldyq.contract.errors import InvalidJson
 
-#: Returns the JSON text of a value.
-encode = msgspec.json.Encoder().encode
-
+_encode = msgspec.json.Encoder().encode
 _check = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def encode(value: Any) -> bytes:
+    """Return the JSON text of a value.
+
+    Raises:
+        InvalidPayload: JSON cannot express it.
+    """
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, RecursionError, OverflowError) as error:
+        raise InvalidPayload(f"JSON cannot express this value: {error}") from error
 
 
 def checked(text: bytes | str) -> bytes:
@@ -20,13 +32,13 @@ def checked(text: bytes | str) -> bytes:
     Raises:
         InvalidJson: it is not exactly one JSON text in UTF-8. In a batch it would spoil the others.
     """
-    raw = text.encode() if isinstance(text, str) else bytes(text)
     try:
+        raw = text.encode() if isinstance(text, str) else bytes(text)
         _check(raw)
         if not raw.isascii():
             raw.decode()
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise InvalidJson(f"this is no JSON text: {error}") from error
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise InvalidJson(f"this is not a JSON text: {error}") from error
     return raw
 
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
+from zoldyq.client import requests
 from zoldyq.client.address import queue_path
 from zoldyq.client.consumer import Consumer
 from zoldyq.client.documents import (
     Batch,
     Created,
+    Declared,
     Deleted,
     Message,
     Purged,
     QueueStats,
     Receipt,
+    Updated,
     decode,
 )
 from zoldyq.client.payloads import batch_body, batches, checked, encode, single_body
 from zoldyq.client.producer import Producer
-from zoldyq.client.transport import Request, Transport
+from zoldyq.client.requests import PolicyFields
+from zoldyq.client.transport import Transport
 from zoldyq.contract.errors import BatchExceedsCapacity, BodyTooLarge, ZoldyQError
 
 #: A batch is sent once it has so many messages or bytes.
@@ -28,45 +34,55 @@ BATCH_BYTES = 1 << 20
 
 
 class RemoteQueue:
-    """A queue by its name. It need not exist yet: the first message brings it into being.
+    """A queue by its name. It need not exist yet: the first message creates it.
 
-    Every ``timeout`` is in seconds: how long to wait for room, for a message, or for a server
-    that is overloaded or not there yet. 0 means not to wait. Beside what they name, all methods
-    raise ConnectionFailed, ConnectionLost and UnexpectedReply, and what the server refuses.
+    Every ``timeout`` is in seconds, and the whole time that a call may take: for a connection, for
+    a server that is overloaded or not there yet, and for room or a message. 0 means one attempt
+    that does not wait, None to wait without an end. Every ``ttl`` is the lifetime of the messages
+    in seconds; None leaves it to the queue. Beside what they name, all methods raise
+    ConnectionFailed, ConnectionLost, UnexpectedReply, InvalidTimeout, and what the server refuses.
     """
 
     def __init__(self, transport: Transport, name: str) -> None:
         self.name = name
         self._transport = transport
 
+    def __repr__(self) -> str:
+        return f"RemoteQueue({self.name!r} of {self._transport.endpoint.url})"
+
     # -- sending -----------------------------------------------------------------------------
 
-    def enqueue(self, payload: Any, timeout: float = 0.0) -> Receipt:
+    def enqueue(
+        self, payload: Any, timeout: float | None = 0.0, *, ttl: float | None = None
+    ) -> Receipt:
         """Append a message: any value that JSON can express.
 
         What JSON has no words for is written as msgspec does: dates and UUIDs as texts, dataclasses
         as objects, bytes as base64, NaN as ``null``.
 
         Raises:
-            TypeError: JSON cannot express the value.
+            InvalidPayload: JSON cannot express the value.
             QueueFull, MemoryLimit: there is no room, and none came in time.
         """
-        return self._send(single_body(encode(payload)), timeout)
+        return self._send(single_body(encode(payload)), timeout, ttl)
 
-    def enqueue_raw(self, text: bytes | str, timeout: float = 0.0) -> Receipt:
+    def enqueue_raw(
+        self, text: bytes | str, timeout: float | None = 0.0, *, ttl: float | None = None
+    ) -> Receipt:
         """Append a message that is JSON text already. It stays as it is, to the last digit.
 
         Raises:
-            InvalidJson: it is no JSON text.
+            InvalidJson: it is not a JSON text.
             QueueFull, MemoryLimit: there is no room, and none came in time.
         """
-        return self._send(single_body(checked(text)), timeout)
+        return self._send(single_body(checked(text)), timeout, ttl)
 
     def enqueue_many(
         self,
         payloads: Iterable[Any],
-        timeout: float = 0.0,
+        timeout: float | None = 0.0,
         *,
+        ttl: float | None = None,
         batch_messages: int = BATCH_MESSAGES,
         batch_bytes: int = BATCH_BYTES,
     ) -> int:
@@ -77,28 +93,29 @@ class RemoteQueue:
         as ``details["enqueued"]`` of the error tells.
 
         Raises:
-            TypeError: JSON cannot express a value.
+            InvalidPayload: JSON cannot express a value.
             QueueFull, MemoryLimit: there is no room, and none came in time.
         """
-        texts = map(encode, payloads)
-        return self._send_all(batches(texts, batch_messages, batch_bytes), timeout)
+        texts = batches(map(encode, payloads), batch_messages, batch_bytes)
+        return self._send_all(texts, timeout, ttl)
 
     def enqueue_many_raw(
         self,
         texts: Iterable[bytes | str],
-        timeout: float = 0.0,
+        timeout: float | None = 0.0,
         *,
+        ttl: float | None = None,
         batch_messages: int = BATCH_MESSAGES,
         batch_bytes: int = BATCH_BYTES,
     ) -> int:
         """Append messages that are JSON texts already; else as :meth:`enqueue_many`.
 
         Raises:
-            InvalidJson: one is no JSON text.
+            InvalidJson: one is not a JSON text.
             QueueFull, MemoryLimit: there is no room, and none came in time.
         """
-        checked_texts = map(checked, texts)
-        return self._send_all(batches(checked_texts, batch_messages, batch_bytes), timeout)
+        checked_texts = batches(map(checked, texts), batch_messages, batch_bytes)
+        return self._send_all(checked_texts, timeout, ttl)
 
     def producer(
         self,
@@ -114,7 +131,7 @@ class RemoteQueue:
         ``max_delay`` seconds old. ``timeout`` is how long a batch may wait for room or a server.
         """
         return Producer(
-            lambda payloads: self._send_some(payloads, timeout),
+            lambda payloads: self._send_some(payloads, timeout, None),
             max_messages=max_messages,
             max_bytes=max_bytes,
             max_delay=max_delay,
@@ -122,20 +139,19 @@ class RemoteQueue:
 
     # -- receiving ---------------------------------------------------------------------------
 
-    def dequeue(self, timeout: float = 0.0) -> Message | None:
+    def dequeue(self, timeout: float | None = 0.0) -> Message | None:
         """Take the oldest message; None when none came in time."""
-        body = self._call("GET", "dequeue", timeout, waits=True)
+        body = self._transport.call(requests.dequeue(self.name), timeout)
         return decode(body, Message) if body else None
 
-    def dequeue_many(self, count: int, timeout: float = 0.0) -> Sequence[Message]:
+    def dequeue_many(self, count: int, timeout: float | None = 0.0) -> Sequence[Message]:
         """Take up to ``count`` messages, oldest first, as soon as any is there."""
-        body = self._call("GET", "dequeue", timeout, waits=True, count=count)
+        body = self._transport.call(requests.dequeue(self.name, count), timeout)
         return decode(body, Batch).messages if body else ()
 
     def peek(self, count: int = 1) -> Sequence[Message]:
         """Look at up to ``count`` of the oldest messages and take none. Raises QueueNotFound."""
-        request = Request("GET", self._path("peek"), {"count": count}, harmless=True)
-        return decode(self._transport.call(request), Batch).messages
+        return decode(self._transport.call(requests.peek(self.name, count)), Batch).messages
 
     def consume(
         self,
@@ -153,7 +169,7 @@ class RemoteQueue:
         """
         return Consumer(
             self._transport,
-            self._path("dequeue"),
+            queue_path(self.name, "dequeue"),
             credit=credit,
             limit=limit,
             reconnect_seconds=reconnect_seconds,
@@ -163,8 +179,7 @@ class RemoteQueue:
 
     def stats(self) -> QueueStats:
         """Return the queue's statistics. Raises QueueNotFound."""
-        request = Request("GET", self._path(), harmless=True)
-        return decode(self._transport.call(request), QueueStats)
+        return decode(self._transport.call(requests.stats(self.name)), QueueStats)
 
     def create(self, capacity: int) -> bool:
         """Create the queue with a capacity of its own; False if it was there, with the same.
@@ -172,61 +187,103 @@ class RemoteQueue:
         Raises:
             QueueExists: it has another capacity.
         """
-        body = b'{"capacity":%d}' % capacity
-        return decode(
-            self._transport.call(Request("PUT", self._path(), body=body)), Created
-        ).created
+        request = requests.declare(self.name, PolicyFields(capacity=capacity))
+        return decode(self._transport.call(request), Created).created
+
+    def declare(
+        self,
+        *,
+        capacity: int | UnsetType = UNSET,
+        max_bytes: int | UnsetType | None = UNSET,
+        ttl_seconds: float | UnsetType | None = UNSET,
+        overflow: str | UnsetType = UNSET,
+        idle_seconds: float | UnsetType | None = UNSET,
+    ) -> Declared:
+        """Create the queue with a policy, and return the policy and whether it was ``created``.
+
+        What is not given is as the server has it for new queues. If the queue exists, what is given
+        must be as it is. :class:`~zoldyq.client.documents.Policy` explains the fields.
+
+        Raises:
+            QueueExists: it exists, and differs in the fields of ``details["differs"]``.
+            InvalidCapacity, InvalidPolicy: a field is out of its range.
+        """
+        fields = PolicyFields(
+            capacity=capacity,
+            max_bytes=max_bytes,
+            ttl_seconds=ttl_seconds,
+            overflow=overflow,
+            idle_seconds=idle_seconds,
+        )
+        return decode(self._transport.call(requests.declare(self.name, fields)), Declared)
+
+    def update(
+        self,
+        *,
+        capacity: int | UnsetType = UNSET,
+        max_bytes: int | UnsetType | None = UNSET,
+        ttl_seconds: float | UnsetType | None = UNSET,
+        overflow: str | UnsetType = UNSET,
+        idle_seconds: float | UnsetType | None = UNSET,
+    ) -> Updated:
+        """Change the fields that are given, and return the policy and whether it ``changed``.
+
+        It holds at once, for what is queued as well.
+
+        Raises:
+            QueueNotFound: there is no such queue.
+            InvalidCapacity, InvalidPolicy: a field is out of its range.
+        """
+        fields = PolicyFields(
+            capacity=capacity,
+            max_bytes=max_bytes,
+            ttl_seconds=ttl_seconds,
+            overflow=overflow,
+            idle_seconds=idle_seconds,
+        )
+        return decode(self._transport.call(requests.update(self.name, fields)), Updated)
 
     def purge(self) -> int:
         """Drop all messages and return how many. Raises QueueNotFound."""
-        return decode(self._call("POST", "purge"), Purged).purged
+        return decode(self._transport.call(requests.purge(self.name)), Purged).purged
 
     def delete(self) -> int:
         """Delete the queue, and return how many messages went with it. Raises QueueNotFound."""
-        return decode(self._call("DELETE"), Deleted).dropped
+        return decode(self._transport.call(requests.delete(self.name)), Deleted).dropped
 
     # -- helpers -----------------------------------------------------------------------------
 
-    def _path(self, verb: str = "") -> str:
-        return queue_path(self.name, verb)
-
-    def _call(
-        self,
-        method: str,
-        verb: str = "",
-        timeout: float = 0.0,
-        *,
-        waits: bool = False,
-        **parameters: int,
-    ) -> bytes:
-        request = Request(method, self._path(verb), parameters, waits=waits)
-        return self._transport.call(request, timeout)
-
-    def _send(self, body: bytes, timeout: float) -> Receipt:
-        request = Request("POST", self._path("enqueue"), body=body, waits=True)
+    def _send(self, body: bytes, timeout: float | None, ttl: float | None) -> Receipt:
+        request = requests.enqueue(self.name, body, ttl)
         return decode(self._transport.call(request, timeout), Receipt)
 
-    def _send_all(self, all_batches: Iterator[Sequence[bytes]], timeout: float) -> int:
+    def _send_all(
+        self, all_batches: Iterator[Sequence[bytes]], timeout: float | None, ttl: float | None
+    ) -> int:
         sent = 0
         try:
             for batch in all_batches:
                 rest = batch
                 while rest:
-                    count = self._send_some(rest, timeout)
+                    count = self._send_some(rest, timeout, ttl)
                     sent += count
                     rest = rest[count:]
         except ZoldyQError as error:
             error.details = {**error.details, "enqueued": sent}
             raise
+        except Exception as error:
+            # The program's own, out of its iterable.
+            error.add_note(f"{sent} messages were queued before this")
+            raise
         return sent
 
-    def _send_some(self, batch: Sequence[bytes], timeout: float) -> int:
+    def _send_some(self, batch: Sequence[bytes], timeout: float | None, ttl: float | None) -> int:
         """Send a batch, or its first half if it is too large for this queue; return how many."""
         try:
-            self._send(batch_body(batch), timeout)
+            self._send(batch_body(batch), timeout, ttl)
         except (BatchExceedsCapacity, BodyTooLarge):
             # Nothing of it was queued.
             if len(batch) == 1:
                 raise
-            return self._send_some(batch[: len(batch) // 2], timeout)
+            return self._send_some(batch[: len(batch) // 2], timeout, ttl)
         return len(batch)
