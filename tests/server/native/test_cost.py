@@ -174,7 +174,7 @@ def test_a_request_takes_three_system_calls(traced: TracedServer) -> None:
 
     requests = 2 * PAIRS
     counts = traced.calls_of(one_by_one)
-    assert counts["recvfrom"] >= requests, "the requests were not received one by one"
+    assert counts["recvfrom"] >= 0.98 * requests, "the requests were not received one by one"
     assert counts["recvfrom"] <= 1.02 * requests
     assert counts["sendto"] <= 1.02 * requests
     assert counts["epoll_wait"] <= 1.02 * requests
