@@ -103,6 +103,18 @@ def test_credit_bounds_what_is_sent(capable: Api, queue: str) -> None:
         assert capable.stats(queue)["size"] == 2
 
 
+def test_what_is_put_back_returns_to_the_head(capable: Api, queue: str) -> None:
+    capable.enqueue(queue, *range(5))
+    with open_stream(capable, f"/queues/{queue}/dequeue?credit=3") as stream:
+        assert [receive(stream)["payload"] for _ in range(3)] == [0, 1, 2]
+        stream.send('{"put_back":4}')
+        refusal = receive(stream)
+        assert (refusal["error"], refusal["outstanding"]) == ("invalid_count", 3)
+        stream.send('{"put_back":2}')
+        assert receive(stream) == {"put_back": 2}
+    assert capable.drain(queue) == [1, 2, 3, 4]
+
+
 def test_a_consumer_that_left_swallows_nothing(capable: Api, queue: str) -> None:
     capable.put(f"/queues/{queue}", {"capacity": 10})
     with open_stream(capable, f"/queues/{queue}/dequeue"):

@@ -278,10 +278,16 @@ class TestCapacity:
             wire.parse_capacity(body)
 
 
-class TestCredit:
+class TestFlowControl:
     @pytest.mark.parametrize("credit", [1, 10])
-    def test_is_a_whole_number_in_range(self, credit: int) -> None:
-        assert wire.parse_credit(b'{"credit":%d}' % credit, 10) == credit
+    def test_a_credit_in_range_is_returned(self, credit: int) -> None:
+        said = wire.parse_flow_control(b'{"credit":%d}' % credit, 10)
+        assert (said.credit, said.put_back) == (credit, 0)
+
+    @pytest.mark.parametrize("count", [1, 11])
+    def test_a_number_to_put_back_has_no_maximum_here(self, count: int) -> None:
+        said = wire.parse_flow_control(b'{"put_back":%d}' % count, 10)
+        assert (said.credit, said.put_back) == (0, count)
 
     @pytest.mark.parametrize(
         ("text", "refusal"),
@@ -290,6 +296,10 @@ class TestCredit:
             (b'{"credit":11}', InvalidCount),
             (b'{"credit":-1}', InvalidCount),
             (b'{"credit":"1"}', InvalidCount),
+            (b'{"put_back":0}', InvalidCount),
+            (b'{"put_back":-1}', InvalidCount),
+            (b'{"put_back":1.5}', InvalidCount),
+            (b'{"credit":1,"put_back":1}', InvalidCount),
             (b"{}", InvalidCount),
             (b"[]", InvalidCount),
             (b"{", InvalidJson),
@@ -298,7 +308,7 @@ class TestCredit:
     )
     def test_anything_else_is_refused(self, text: bytes, refusal: type[ZoldyQError]) -> None:
         with pytest.raises(refusal):
-            wire.parse_credit(text, 10)
+            wire.parse_flow_control(text, 10)
 
 
 class TestParameters:

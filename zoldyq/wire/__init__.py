@@ -118,15 +118,18 @@ class _Creation(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     capacity: int
 
 
-class _Grant(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    credit: int
+class FlowControl(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """What a WebSocket consumer says: it grants messages, or it returns some. One is not 0."""
+
+    credit: int = 0
+    put_back: int = 0
 
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_line = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_lines = msgspec.json.Decoder(msgspec.Raw).decode_lines
 _decode_creation = msgspec.json.Decoder(_Creation).decode
-_decode_grant = msgspec.json.Decoder(_Grant).decode
+_decode_flow_control = msgspec.json.Decoder(FlowControl).decode
 
 _ENVELOPE_HINT = 'send {"payload": ...} or {"payloads": [...]}'
 
@@ -197,18 +200,26 @@ def parse_capacity(body: Buffer) -> int:
     return creation.capacity
 
 
-def parse_credit(text: Buffer, maximum: int) -> int:
-    """Return how many more messages a WebSocket consumer grants, from 1 to ``maximum``.
+def parse_flow_control(text: Buffer, max_credit: int) -> FlowControl:
+    """Return what a WebSocket consumer says: ``{"credit": n}`` or ``{"put_back": k}``.
 
     Raises:
         InvalidJson, UnknownField: as :func:`parse_enqueue`.
-        InvalidCount: it is no whole number in that range.
+        InvalidCount: it gives neither or both, the credit is no whole number from 1 to
+            ``max_credit``, or the number to put back is no whole number from 1.
     """
-    hint = f'send {{"credit": n}} with a whole number n from 1 to {maximum}'
-    grant = _parse_small(text, _decode_grant, InvalidCount, hint)
-    if not 1 <= grant.credit <= maximum:
-        raise InvalidCount(hint, minimum=1, maximum=maximum)
-    return grant.credit
+    hint = (
+        f'send {{"credit": n}} with a whole number n from 1 to {max_credit}, '
+        'or {"put_back": k} with a whole number k from 1'
+    )
+    said = _parse_small(text, _decode_flow_control, InvalidCount, hint)
+    if said.put_back:
+        valid = said.put_back > 0 and not said.credit
+    else:
+        valid = 1 <= said.credit <= max_credit
+    if not valid:
+        raise InvalidCount(hint, minimum=1, maximum=max_credit)
+    return said
 
 
 def parse_query(query: str) -> Mapping[str, str]:
@@ -339,6 +350,11 @@ def streamed_one_by_one(name: str, messages: Sequence[Message]) -> list[bytes]:
     """Return the WebSocket texts that carry one message a frame."""
     tail = b',"queue_name":"%b","enqueued_at":' % name.encode()
     return [b'{"payload":%b%b%d}' % (m.payload, tail, m.enqueued_at) for m in messages]
+
+
+def put_back_document(count: int) -> bytes:
+    """Return the WebSocket text that tells a consumer how many messages it has put back."""
+    return b'{"put_back":%d}' % count
 
 
 def document_reply(document: object, status: int = 200) -> Reply:

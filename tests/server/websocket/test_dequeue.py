@@ -12,6 +12,9 @@ import pytest
 from tests.helpers import Task, run_all, wait_until
 from tests.websocket.server import (
     BINARY,
+    CLOSE,
+    PING,
+    PONG,
     TEXT,
     RawClient,
     WebSocketServer,
@@ -265,6 +268,127 @@ class TestCredit:
 
 def take(client: RawClient, count: int) -> list[Any]:
     return [client.receive().document["payload"] for _ in range(count)]
+
+
+def put_back(client: RawClient, count: int) -> Any:
+    """Put messages back and return the answer."""
+    client.send(client_frame(b'{"put_back":%d}' % count))
+    return client.receive().document
+
+
+class TestPutBack:
+    def test_the_last_messages_return_to_the_head_in_order(self) -> None:
+        with running() as server:
+            offer(server, *range(10))
+            with server.raw(f"{PATH}?credit=5") as client:
+                assert take(client, 5) == [0, 1, 2, 3, 4]
+                assert put_back(client, 3) == {"put_back": 3}
+                assert numbers(server) == [2, 3, 4, 5, 6, 7, 8, 9]
+                assert server.queues.stats("a").put_back_total == 3
+
+    def test_it_gives_no_credit_back(self) -> None:
+        with running() as server:
+            offer(server, *range(4))
+            with server.raw(f"{PATH}?credit=2") as client:
+                assert take(client, 2) == [0, 1]
+                assert put_back(client, 2) == {"put_back": 2}
+                client.send(client_frame(b"", PING))
+                assert client.receive().first == PONG  # and no message before it
+                client.send(client_frame(b'{"credit":1}'))
+                assert take(client, 1) == [0]
+
+    def test_with_credit_left_the_session_gets_them_again_behind_the_answer(self) -> None:
+        with running() as server:
+            offer(server, 1)
+            with server.raw(f"{PATH}?credit=3") as client:
+                assert take(client, 1) == [1]
+                server.waiting("a")
+                assert put_back(client, 1) == {"put_back": 1}
+                assert take(client, 1) == [1]
+
+    def test_what_was_put_back_no_longer_counts_as_sent(self) -> None:
+        with running() as server:
+            offer(server, *range(3))
+            with server.raw(f"{PATH}?credit=3") as client:
+                assert take(client, 3) == [0, 1, 2]
+                assert put_back(client, 2) == {"put_back": 2}
+                assert put_back(client, 1) == {"put_back": 1}
+                assert numbers(server) == [0, 1, 2]
+                assert put_back(client, 1)["outstanding"] == 0
+
+    def test_a_grant_settles_as_many_of_the_oldest(self) -> None:
+        with running() as server:
+            offer(server, *range(3))
+            with server.raw(f"{PATH}?credit=3") as client:
+                assert take(client, 3) == [0, 1, 2]
+                client.send(client_frame(b'{"credit":2}'))
+                assert put_back(client, 2)["outstanding"] == 1
+                client.send(client_frame(close_payload(1000), CLOSE))
+                assert client.receive_close() == 1000
+            assert numbers(server) == []
+
+    def test_more_than_is_outstanding_is_refused_and_changes_nothing(self) -> None:
+        with running() as server:
+            offer(server, *range(3))
+            with server.raw(f"{PATH}?credit=2") as client:
+                assert take(client, 2) == [0, 1]
+                refusal = put_back(client, 3)
+                assert (refusal["error"], refusal["outstanding"]) == ("invalid_count", 2)
+                assert numbers(server) == [2]
+                assert put_back(client, 2) == {"put_back": 2}
+
+    def test_frames_of_several_messages_count_messages(self) -> None:
+        with running() as server:
+            offer(server, *range(6))
+            with server.raw(f"{PATH}?credit=5&count=4") as client:
+                assert [client.receive().document["count"] for _ in range(2)] == [4, 1]
+                assert put_back(client, 3) == {"put_back": 3}
+                assert numbers(server) == [2, 3, 4, 5]
+
+    def test_in_front_of_a_close_it_needs_no_answer(self) -> None:
+        with running() as server:
+            offer(server, *range(3))
+            with server.raw(f"{PATH}?credit=3") as client:
+                assert take(client, 3) == [0, 1, 2]
+                frames = (client_frame(b'{"put_back":2}'), client_frame(close_payload(1000), CLOSE))
+                client.send(*frames)
+                assert client.receive().document == {"put_back": 2}
+                assert client.receive_close() == 1000
+            assert numbers(server) == [1, 2]
+
+    def test_a_consumer_that_waits_gets_what_another_puts_back(self) -> None:
+        with running() as server, server.raw(f"{PATH}?credit=1") as first:
+            server.waiting("a")
+            offer(server, 1)
+            assert take(first, 1) == [1]
+            with server.raw(PATH) as second:
+                server.waiting("a")
+                assert put_back(first, 1) == {"put_back": 1}
+                assert take(second, 1) == [1]
+
+    def test_while_draining_it_still_returns_to_the_queue(self) -> None:
+        manager = QueueManager()
+        with running(manager=manager) as server:
+            offer(server, *range(3))
+            with server.raw(f"{PATH}?credit=2") as client:
+                assert take(client, 2) == [0, 1]
+                manager.drain()
+                assert put_back(client, 2) == {"put_back": 2}
+                assert numbers(server) == [0, 1, 2]
+
+    def test_a_stream_without_credit_has_nothing_to_put_back(self) -> None:
+        with running() as server, server.raw(PATH) as client:
+            refusal = put_back(client, 1)
+            assert (refusal["error"], refusal["field"]) == ("unknown_field", "put_back")
+
+    def test_a_consumer_that_dies_keeps_what_it_was_sent(self) -> None:
+        with running() as server:
+            offer(server, *range(3))
+            with server.raw(f"{PATH}?credit=2") as client:
+                assert take(client, 2) == [0, 1]
+                client.reset()
+                wait_until(lambda: server.sessions.open == 0)
+            assert numbers(server) == [2]
 
 
 class TestBadFrames:

@@ -6,7 +6,7 @@ pings and close frames, takes grants of credit, and tells the streamer when the 
 
 Messages leave the queue in bursts. What the kernel did not take whole goes back to the head; what
 it did take counts as delivered, whether or not the consumer ever reads it. A consumer that wants
-to bound that asks for credit.
+to bound that asks for credit. It may then also return what it was sent and does not want.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from zoldyq.server.websocket.frames import (
     text_frame,
     whole_frames,
 )
+from zoldyq.server.websocket.unsettled import Unsettled
 
 #: Messages taken at once, one a frame and several a frame: about 0.3 ms of work for either, as
 #: longer bursts keep other threads from the interpreter.
@@ -40,7 +41,7 @@ BURST_BATCHED = 1024
 #: refuse frames of more than 1 MiB unless they are told otherwise.
 BURST_BYTES = 256 << 10
 
-#: Frames that a consumer may send in vain between two grants before it is shown the door.
+#: Bad frames that a consumer may send between two good ones before its session ends.
 MAX_BAD_FRAMES = 100
 
 
@@ -90,6 +91,10 @@ class DequeueSession:
         # Guards the credit, which the reader adds to and the streamer takes from.
         self._credit_lock = threading.Lock()
         self._credit = stream.credit
+        # Held from the first byte of a burst until it is written down in _unsettled, which it
+        # guards. So what is put back was sent, and the answer stands between the right frames.
+        self._sending = threading.Lock()
+        self._unsettled = Unsettled(operations.limits.max_body_bytes)
         self._bad_frames = 0  # the reader's alone
 
     def run(self, connection: Connection) -> None:
@@ -172,7 +177,10 @@ class DequeueSession:
         """Write messages; those that the kernel did not take whole go back to their places."""
         delivered = 0
         try:
-            delivered = self._write(delivery.messages)
+            with self._sending:
+                delivered = self._write(delivery.messages)
+                if self._credit is not None:
+                    self._unsettled.add(delivery, delivered)
         finally:
             if delivered < len(delivery.messages):
                 self._queues.put_back(self._stream.name, delivery.rest(delivered))
@@ -209,29 +217,55 @@ class DequeueSession:
             self._channel.abort()  # which wakes the streamer
 
     def on_texts(self, texts: list[bytes]) -> None:
-        """Take grants of credit; anything else is answered with what is wrong with it."""
+        """Take grants of credit and what is put back; say what is wrong with anything else."""
         for text in texts:
             try:
-                self._add_credit(wire.parse_credit(text, self._stream.max_grant))
+                self._obey(wire.parse_flow_control(text, self._stream.max_grant))
             except ZoldyQError as error:
                 self._refuse(error)
 
     def on_binary(self, data: bytes) -> None:
-        """Refuse the message: grants come in text frames."""
+        """Refuse the message: a consumer speaks in text frames."""
         self._refuse(InvalidJson("send JSON in text frames, not in binary ones", offset=0))
 
-    def _add_credit(self, credit: int) -> None:
+    def _obey(self, said: wire.FlowControl) -> None:
         if self._credit is None:
             raise UnknownField(
-                "this stream has no limit: open it with ?credit=n to grant messages", field="credit"
+                "this stream has no limit: open it with ?credit=n to grant messages or to put "
+                "them back",
+                field="put_back" if said.put_back else "credit",
             )
-        with self._credit_lock:
-            self._credit += credit
+        if said.put_back:
+            self._put_back(said.put_back)
+        else:
+            self._add_credit(said.credit)
         self._bad_frames = 0
+
+    def _add_credit(self, credit: int) -> None:
+        with self._sending:
+            self._unsettled.settle(credit)
+        with self._credit_lock:
+            assert self._credit is not None, "checked before"
+            self._credit += credit
         self._bell.ring()
+
+    def _put_back(self, count: int) -> None:
+        """Return the last messages sent to the head of the queue, and say so.
+
+        Raises:
+            InvalidCount: there are fewer that can be returned.
+        """
+
+        def act() -> bytes:
+            self._queues.put_back(self._stream.name, self._unsettled.take_last(count))
+            return text_frame(wire.put_back_document(count))
+
+        with self._sending:
+            self._unsettled.check_put_back(count)
+            self._channel.answer(act)
 
     def _refuse(self, error: ZoldyQError) -> None:
         self._bad_frames += 1
         if self._bad_frames > MAX_BAD_FRAMES:
-            self.close(POLICY_VIOLATION, "too many frames that are no grant of credit")
+            self.close(POLICY_VIOLATION, "too many bad frames")
         self._channel.write(text_frame(wire.encode_document(wire.error_document(error))))
