@@ -1,118 +1,235 @@
-"""The socket of a session: whole frames, one writer at a time, and an orderly end."""
+"""The socket of a session: whole frames, nothing that blocks, and an orderly end."""
 
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
-from time import monotonic
+from contextlib import contextmanager
+from time import monotonic, sleep
 
 import pytest
 
-from tests.helpers import Task, run_all
+from tests.helpers import Task, wait_until
 from tests.websocket.server import TEXT, RawClient
 from zoldyq.server.websocket.channel import Channel
-from zoldyq.server.websocket.frames import close_frame, text_frame
+from zoldyq.server.websocket.frames import text_frame
 
 SEND_SECONDS = 0.3
+LARGE = text_frame(b"x" * 500_000)
+FOREVER = 30.0
+
+
+@contextmanager
+def connected(**options: bool) -> Iterator[tuple[Channel, RawClient]]:
+    """A channel that was taken over, and its peer."""
+    ours, theirs = socket.socketpair()
+    with ours, RawClient(theirs) as peer:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        channel = Channel(ours, SEND_SECONDS, **options)
+        channel.take_over()
+        yield channel, peer
+        channel.release()
 
 
 @pytest.fixture
 def ends() -> Iterator[tuple[Channel, RawClient]]:
-    """A channel whose handshake is done, and its peer."""
-    ours, theirs = socket.socketpair()
-    with ours, RawClient(theirs) as peer:
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        channel = Channel(ours, SEND_SECONDS)
-        channel.take_over()
-        channel.write_control(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
-        peer.read_head()
-        yield channel, peer
+    with connected() as ends:
+        yield ends
 
 
-def test_frames_of_several_writers_do_not_mix(ends: tuple[Channel, RawClient]) -> None:
-    channel, peer = ends
-    texts = {bytes((letter,)) * 20_000 for letter in b"abc"}
-
-    def write(text: bytes) -> None:
-        for _ in range(20):
-            assert channel.write(text_frame(text)) == len(text_frame(text))
-
-    writing = Task(lambda: run_all([lambda text=text: write(text) for text in texts]))  # type: ignore[misc]
-    received = [peer.receive() for _ in range(60)]
-    writing.result()
-    assert {frame.payload for frame in received} == texts
+def wait_while_pending(channel: Channel) -> None:
+    while channel.pending:
+        channel.wait(FOREVER)
 
 
-def test_a_peer_that_takes_nothing_is_given_up_in_time(ends: tuple[Channel, RawClient]) -> None:
-    channel, peer = ends
-    data = text_frame(b"x" * 500_000)
-    began = monotonic()
-    taken = channel.write(data)
-    assert SEND_SECONDS <= monotonic() - began < 10 * SEND_SECONDS
-    assert channel.closing
-    assert channel.write(data) == 0
-    arrived = b""
-    while chunk := peer.sock.recv(65536):
-        arrived += chunk
-    assert arrived == data[:taken]
+class TestWriting:
+    def test_what_the_kernel_does_not_take_is_kept_and_sent_later(
+        self, ends: tuple[Channel, RawClient]
+    ) -> None:
+        channel, peer = ends
+        channel.write(LARGE)
+        channel.write(text_frame(b"behind"))
+        assert channel.pending
+        assert 0 < channel.taken < channel.written
+        receiving = Task(lambda: [peer.receive(), peer.receive()])
+        wait_while_pending(channel)
+        assert receiving.result() == [(TEXT, b"x" * 500_000), (TEXT, b"behind")]
+        assert channel.taken == channel.written
+
+    def test_nothing_is_read_while_something_is_kept(self, ends: tuple[Channel, RawClient]) -> None:
+        channel, peer = ends
+        channel.write(LARGE)
+        peer.send(b"abc")
+        assert not channel.wait(0)
+        Task(peer.receive)
+        wait_while_pending(channel)
+        assert channel.wait(FOREVER)
+        assert channel.read() == b"abc"
+
+    def test_a_peer_that_takes_nothing_is_given_up_in_time(
+        self, ends: tuple[Channel, RawClient]
+    ) -> None:
+        channel, peer = ends
+        began = monotonic()
+        channel.write(LARGE)
+        wait_while_pending(channel)
+        assert monotonic() - began >= SEND_SECONDS
+        assert channel.over
+        taken = channel.taken
+        channel.write(LARGE)
+        assert channel.taken == taken
+        arrived = b""
+        while chunk := peer.sock.recv(65536):
+            arrived += chunk
+        assert arrived == LARGE[:taken]
+
+    def test_each_byte_that_is_taken_gives_more_time(self, ends: tuple[Channel, RawClient]) -> None:
+        channel, peer = ends
+        channel.write(LARGE)
+        began = monotonic()
+        while monotonic() - began < 2 * SEND_SECONDS:
+            peer.sock.recv(8192)
+            channel.wait(0)
+            sleep(SEND_SECONDS / 20)  # the slowness itself
+        assert not channel.over
+
+    def test_a_peer_that_has_gone_is_given_up_at_once(
+        self, ends: tuple[Channel, RawClient]
+    ) -> None:
+        channel, peer = ends
+        peer.sock.close()
+        channel.write(LARGE)
+        assert channel.over
+        assert not channel.pending
+
+    def test_a_half_close_is_the_end_where_the_peer_is_needed(self) -> None:
+        with connected(needs_peer=True) as (channel, peer):
+            channel.write(LARGE)
+            peer.sock.shutdown(socket.SHUT_WR)
+            wait_while_pending(channel)
+            assert channel.over
+            assert channel.taken < channel.written
+
+    def test_a_half_close_lets_answers_pass_where_it_is_not(
+        self, ends: tuple[Channel, RawClient]
+    ) -> None:
+        channel, peer = ends
+        channel.write(LARGE)
+        peer.sock.shutdown(socket.SHUT_WR)
+        receiving = Task(peer.receive)
+        wait_while_pending(channel)
+        assert receiving.result() == (TEXT, b"x" * 500_000)
+
+    def test_the_send_buffer_is_bounded_and_never_enlarged(self) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            for bound in (50_000, 100_000):
+                channel = Channel(ours, SEND_SECONDS, send_buffer=bound)
+                channel.take_over()
+                channel.release()
+                assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * 50_000
 
 
-def test_nothing_follows_a_close_frame(ends: tuple[Channel, RawClient]) -> None:
-    channel, peer = ends
-    channel.write(text_frame(b"a"))
-    channel.start_close(1001, "bye")
-    channel.start_close(1008, "again")
-    channel.write_control(close_frame(1000, ""))
-    assert channel.write(text_frame(b"b")) == 0
-    channel.answer(lambda: pytest.fail("it acts although it cannot answer"))
-    channel.abort()
-    assert peer.receive() == (TEXT, b"a")
-    assert peer.receive_close() == 1001
+class TestReading:
+    def test_nothing_so_far_is_told_from_the_end(self, ends: tuple[Channel, RawClient]) -> None:
+        channel, peer = ends
+        assert channel.read() is None
+        peer.sock.shutdown(socket.SHUT_WR)
+        assert channel.wait(FOREVER)
+        assert channel.read() == b""
 
 
-def test_a_close_frame_waits_for_the_answer_before_it(ends: tuple[Channel, RawClient]) -> None:
-    channel, peer = ends
-    acting, act = threading.Event(), threading.Event()
+class TestOtherThreads:
+    def test_a_ring_ends_the_wait_and_is_kept_for_the_next(
+        self, ends: tuple[Channel, RawClient]
+    ) -> None:
+        channel, _ = ends
+        waiting = Task(lambda: channel.wait(FOREVER))
+        channel.ring()
+        assert waiting.result() is False
+        channel.ring()
+        assert channel.wait(FOREVER) is False
 
-    def answer() -> bytes:
-        acting.set()
-        assert act.wait(10)
-        return text_frame(b"done")
-
-    answering = Task(lambda: channel.answer(answer))
-    assert acting.wait(10)
-    channel.start_close(1001, "bye")
-    seeing_off = Task(lambda: channel.linger(0.0))
-    assert channel.closing
-    act.set()
-    answering.result()
-    seeing_off.result()
-    assert peer.receive() == (TEXT, b"done")
-    assert peer.receive_close() == 1001
-
-
-def test_the_answer_to_the_handshake_comes_before_a_close_frame() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, RawClient(theirs) as peer:
-        channel = Channel(ours, SEND_SECONDS)
+    def test_the_first_close_that_was_asked_for_is_the_one(
+        self, ends: tuple[Channel, RawClient]
+    ) -> None:
+        channel, _ = ends
         channel.start_close(1001, "bye")
-        channel.write_control(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        channel.start_close(1008, "again")
+        assert channel.farewell == b"\x88\x05\x03\xe9bye"
+        assert channel.wait(FOREVER) is False
+
+    def test_a_ring_before_and_after_its_time_is_harmless(self) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            channel = Channel(ours, SEND_SECONDS)
+            channel.ring()
+            channel.take_over()
+            channel.release()
+            channel.ring()
+
+    def test_an_abort_ends_a_finish_at_once(self, ends: tuple[Channel, RawClient]) -> None:
+        channel, _ = ends
+        finishing = Task(lambda: channel.finish(FOREVER))
         channel.abort()
-        peer.read_head()
-        assert peer.receive_close() == 1001
+        finishing.result()
+        assert channel.over
 
 
-def test_the_end_is_announced_before_the_peer_can_know(ends: tuple[Channel, RawClient]) -> None:
-    channel, peer = ends
-    peer.sock.setblocking(False)
+class TestFinish:
+    def test_what_is_kept_is_sent_before_the_end(self, ends: tuple[Channel, RawClient]) -> None:
+        channel, peer = ends
+        channel.write(LARGE)
+        finishing = Task(lambda: channel.finish(FOREVER))
+        assert peer.receive() == (TEXT, b"x" * 500_000)
+        peer.expect_end()
+        peer.sock.close()
+        finishing.result()
 
-    def nothing_came() -> None:
-        with pytest.raises(BlockingIOError):
-            peer.sock.recv(1)
-        told.append(True)
+    def test_it_waits_for_the_peer_no_longer_than_it_may(
+        self, ends: tuple[Channel, RawClient]
+    ) -> None:
+        channel, peer = ends
+        channel.finish(0.01)
+        peer.expect_end()
 
-    told: list[bool] = []
-    channel.on_closing = nothing_came
-    channel.start_close(1001, "bye")
-    assert told == [True]
+    def test_a_shorter_time_to_take_a_byte_holds_at_once(self) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            channel = Channel(ours, FOREVER)
+            channel.take_over()
+            channel.write(LARGE * 10)
+            finishing = Task(lambda: channel.finish(FOREVER, send_seconds=0.01))
+            finishing.result(FOREVER / 2)
+            assert channel.over
+            channel.release()
+
+
+class TestSignsOfLife:
+    def test_messages_that_the_peer_takes_are_one(self, ends: tuple[Channel, RawClient]) -> None:
+        channel, peer = ends
+        channel.write(text_frame(b"a"))
+        peer.receive()
+        wait_until(channel.shows_life)
+        assert not channel.shows_life()
+
+    def test_messages_that_it_does_not_take_are_none(self, ends: tuple[Channel, RawClient]) -> None:
+        channel, _ = ends
+        channel.write(text_frame(b"a"))
+        assert not channel.shows_life()
+
+    def test_pings_that_its_kernel_takes_are_none(self, ends: tuple[Channel, RawClient]) -> None:
+        channel, peer = ends
+        channel.write_control(b"\x89\x00")
+        peer.receive()
+        assert not channel.shows_life()
+
+    def test_bytes_that_were_not_read_are_one_until_the_next_look(
+        self, ends: tuple[Channel, RawClient]
+    ) -> None:
+        channel, peer = ends
+        peer.send(b"a")
+        wait_until(channel.shows_life)
+        assert not channel.shows_life()
+        peer.send(b"a")
+        wait_until(channel.shows_life)

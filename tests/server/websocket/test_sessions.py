@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -12,7 +14,14 @@ import pytest
 import websocket
 
 from tests.helpers import Task, wait_until
-from tests.websocket.server import HANDSHAKE, RawClient, client_frame, close_payload, running
+from tests.websocket.server import (
+    HANDSHAKE,
+    PING,
+    RawClient,
+    client_frame,
+    close_payload,
+    running,
+)
 from zoldyq.queue import QueueManager
 
 ENQUEUE = "/queues/a/enqueue"
@@ -242,6 +251,71 @@ class TestPings:
                 pass
             pinged.set()
             flooding.result()
+
+
+class TestLiveness:
+    """Any byte from the peer is life, and so are messages that it takes; pongs are not needed."""
+
+    PING_SECONDS = 0.1
+    #: Intervals between pings. A peer that shows no life is closed after two.
+    INTERVALS = 6
+
+    def receive_pings(self, client: RawClient, act: Callable[[int], object]) -> None:
+        """Answer no ping, but act at each; the session must go on."""
+        for number in range(self.INTERVALS):
+            while client.receive().first != PING:
+                pass
+            act(number)
+
+    def test_a_consumer_that_grants_late_and_answers_no_ping_stays(self) -> None:
+        with (
+            running(ping_seconds=self.PING_SECONDS) as server,
+            server.raw(f"{DEQUEUE}?credit=1") as client,
+        ):
+            self.receive_pings(client, lambda _: client.send(client_frame(b'{"credit":1}')))
+
+    def test_a_consumer_that_takes_messages_and_sends_nothing_stays(self) -> None:
+        with running(ping_seconds=self.PING_SECONDS) as server, server.raw(DEQUEUE) as client:
+            self.receive_pings(client, lambda _: server.queues.begin_enqueue("a", [b"1"]))
+
+    def test_a_producer_whose_frame_comes_slowly_stays(self) -> None:
+        frame = client_frame(b'{"payload":1}')
+        with running(ping_seconds=self.PING_SECONDS) as server, server.raw(ENQUEUE) as client:
+            self.receive_pings(client, lambda at: client.send(frame[at : at + 1]))
+            client.send(frame[self.INTERVALS :])
+            while (answer := client.receive()).first == PING:
+                pass
+            assert answer.document["queued"]
+
+    def test_a_consumer_that_takes_a_burst_slowly_stays(self) -> None:
+        """While a burst is on its way nothing is read; what it takes of it is life."""
+        with (
+            running(ping_seconds=self.PING_SECONDS, send_buffer=4096) as server,
+            server.raw(DEQUEUE, receive_buffer=4096) as client,
+        ):
+            server.queues.begin_enqueue("a", [b'"%b"' % (b"x" * 2_000_000)])
+            slowly = time.monotonic() + self.INTERVALS * self.PING_SECONDS
+            while time.monotonic() < slowly:
+                assert client.sock.recv(8192)
+                time.sleep(0.01)  # the slowness itself
+            assert server.sessions.open == 1
+
+    @pytest.mark.parametrize("path", [ENQUEUE, DEQUEUE, f"{DEQUEUE}?credit=1"])
+    def test_a_peer_without_a_byte_either_way_is_closed(self, path: str) -> None:
+        with running(ping_seconds=self.PING_SECONDS) as server, server.raw(path) as client:
+            assert client.receive().first == PING
+            assert client.receive_close() == 1008
+
+    def test_a_consumer_that_is_dead_in_a_burst_ends_as_soon(self) -> None:
+        """Long before ``send_seconds``; and what it was not sent goes back."""
+        with (
+            running(ping_seconds=self.PING_SECONDS, send_seconds=60, send_buffer=4096) as server,
+            server.raw(DEQUEUE, receive_buffer=4096),
+        ):
+            server.queues.begin_enqueue("a", [b'"%b"' % (b"x" * 100_000)] * 10)
+            wait_until(lambda: server.queues.stats("a").put_back_total > 0)
+            wait_until(lambda: server.sessions.open == 0)
+            assert server.queues.stats("a").size == 10
 
 
 def flood(client: RawClient, enough: threading.Event) -> None:

@@ -43,6 +43,15 @@ class Echo:
     def on_binary(self, data: bytes) -> None:
         self._channel.write(_BINARY + text_frame(data)[1:])
 
+    def work(self) -> bool:
+        return False
+
+    def on_closing(self) -> None:
+        """Do nothing: all was answered."""
+
+    def close(self) -> None:
+        """Do nothing: it keeps nothing."""
+
 
 def serve_echo(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """Be the WSGI application of a server that echoes."""
@@ -58,6 +67,7 @@ def serve_echo(environ: dict[str, Any], start_response: StartResponse) -> Iterab
         ping_seconds=20,
     )
     connection.run()
+    channel.release()
     return []
 
 

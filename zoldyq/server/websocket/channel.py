@@ -1,233 +1,257 @@
-"""The socket of one WebSocket session: whole frames out, one writer at a time.
+"""The socket of one WebSocket session: nothing blocks, and what the kernel took is known.
 
-Three threads may want to write: the session's own, the one that answers pings, and whoever shuts
-the server down. The socket blocks, and ``SO_SNDTIMEO`` bounds a write: a time-out set with
-``settimeout`` would cut frames without a word. After a short write it is known how much the
-kernel took, and so which messages have not left.
+One thread owns a channel. It reads, writes, and waits for the socket and for a bell at the same
+time, so that it needs no second thread to listen while it has messages to wait for. Other threads
+may ring, and ask for the end (:meth:`Channel.start_close`, :meth:`Channel.abort`); the owner does
+what they asked for.
+
+What the kernel does not take at once is kept, and sent as soon as there is room. As long as
+something is kept, nothing is read: a peer that takes no answers cannot make the server hold more.
 """
 
 from __future__ import annotations
 
-import select
-import selectors
 import socket
-import struct
-import sys
-import threading
+import ssl
+from collections import deque
 from collections.abc import Callable
 from time import monotonic
 
 from zoldyq.server.websocket import frames
+from zoldyq.server.websocket.bell import SocketBell
+from zoldyq.server.websocket.socket_bytes import unacknowledged_bytes, unread_bytes
+from zoldyq.server.websocket.watch import HUNG_UP, READABLE, WRITABLE, Watch, watch
 
 #: Bytes read at once: about a thousand small messages.
 READ_BYTES = 1 << 16
 
-# The kernel gives up a blocked send after this part of the time allowed, so that the time is
-# counted from the last byte that was taken, and not kept for each single call.
-_SEND_SLICES = 4
+#: Bytes given to TLS at once: one record. It tells nothing of a write that it has half done.
+_TLS_BYTES = 16 << 10
+
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Channel:
-    """Writes frames to a blocking socket and reads from it. It never closes the socket.
+    """Reads from a socket and writes whole frames to it. It never closes the socket.
 
-    A peer that takes not a byte within ``send_seconds`` is given up.
+    A peer that takes not a byte within ``send_seconds`` is given up. ``send_buffer`` bounds the
+    bytes that the kernel keeps for the peer (None: as many as it likes). With ``needs_peer`` a
+    peer that sends nothing any more is given up at once, and what is kept is not sent.
     """
 
-    def __init__(self, sock: socket.socket, send_seconds: float) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        send_seconds: float,
+        *,
+        send_buffer: int | None = None,
+        needs_peer: bool = False,
+    ) -> None:
         self._socket = sock
-        # TLS holds decrypted bytes of which the descriptor knows nothing.
-        self._pending: Callable[[], int] | None = getattr(sock, "pending", None)
         self._send_seconds = send_seconds
-        # One writer at a time, for whole frames. Unlike a queue's lock it is held across a send.
-        self._lock = threading.Lock()
-        self._begun = False  # guarded by the lock: the answer to the handshake was sent
-        self._ended = False  # guarded by the lock: a close frame was sent, or sending failed
-        # A close frame to send as soon as nobody writes. Only ever set, by any thread.
+        self._send_buffer = send_buffer
+        self._needs_peer = needs_peer
+        # TLS holds decrypted bytes of which the descriptor knows nothing.
+        self._decrypted: Callable[[], int] | None = getattr(sock, "pending", None)
+        # Set by any thread, once, and read by the owner after each ring.
         self._farewell: bytes | None = None
-        self._closing = False
-        #: Called on any thread when the end begins, before the peer can know; may be called again.
-        self.on_closing: Callable[[], None] = _do_nothing
-        self._readable = _selector()
-        self._readable.register(sock, selectors.EVENT_READ)
-        self._hang_up = _hang_up_poll(sock)
+        self._aborted = False
+        self._bell: SocketBell | None = None  # set once, by the owner
+        # All below is the owner's alone.
+        self._watch: Watch | None = None
+        self._kept: deque[memoryview] = deque()
+        self._give_up_at = 0.0  # while something is kept: the peer must take a byte until then
+        self._broken = False
+        self.written = 0
+        """Bytes that were given to :meth:`write`, :meth:`write_control` included."""
+        self.taken = 0
+        """Bytes of these that the kernel has taken."""
+        self._news_end = 0  # what was written before is not only pings
+        self._news_taken = 0  # how much of this the peer had taken at the last look
+        self._unread = 0  # bytes that had come and were not read, at the last look or read
 
-    def take_over(self) -> None:
-        """Set the socket up; from here on it is nobody else's to use."""
-        self._socket.setblocking(True)
-        option = _time_option(self._send_seconds / _SEND_SLICES)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, option)
+    # -- from any thread ---------------------------------------------------------------------
 
-    @property
-    def closing(self) -> bool:
-        """Whether the session is at its end. Once true, no more frames are taken."""
-        return self._closing
-
-    def write(self, data: bytes) -> int:
-        """Send whole frames and return how many bytes the kernel took.
-
-        Fewer than all means that the session is at its end, and that nothing follows.
-        """
-        with self._lock:
-            taken = 0 if self._closing else self._send(data)
-        self._say_farewell()
-        return taken
-
-    def answer(self, act: Callable[[], bytes]) -> None:
-        """Act and send the frames that tell of it, unless the session is at its end.
-
-        No close frame comes between the act and its answer, so the peer knows of all that was
-        done for it.
-        """
-        with self._lock:
-            if not self._closing:
-                self._send(act())
-        self._say_farewell()
-
-    def write_control(self, data: bytes) -> None:
-        """Send the handshake's answer or control frames; a close frame among them is the last."""
-        last = frames.closes(data)
-        if last:
-            self._begin_closing()  # before the lock: a writer that has it often must not go on
-        with self._lock:
-            if not self._ended:
-                self._send(data)
-                self._begun = True
-                if last:
-                    self._ended = True
-        self._say_farewell()
+    def ring(self) -> None:
+        """Have the owner look at what has changed."""
+        bell = self._bell
+        if bell is not None:
+            bell.ring()
 
     def start_close(self, code: int, reason: str) -> None:
-        """Have a close frame sent as soon as no frame is on its way; never blocks."""
-        if not self._closing:
+        """Have the owner send a close frame and end. The first of several is sent."""
+        if self._farewell is None:
             self._farewell = frames.close_frame(code, reason)
-            self._begin_closing()
-        self._say_farewell()
+        self.ring()
 
     def abort(self) -> None:
-        """End both directions at once, waking every thread that reads or writes."""
-        self._begin_closing()
-        self._end_both_directions()
+        """Have the owner end at once, without a word."""
+        self._aborted = True
+        self.ring()
 
-    def hung_up(self) -> bool:
-        """Tell whether the peer sends nothing any more; always False outside Linux."""
-        return self._hang_up is not None and bool(self._hang_up.poll(0))
+    # -- the owner ---------------------------------------------------------------------------
 
-    def wait_readable(self, seconds: float) -> bool:
-        """Wait for bytes, or the end of them, and tell whether there is something to read."""
-        if self._pending is not None and self._pending():
-            return True
-        return bool(self._readable.select(seconds))
+    def take_over(self) -> None:
+        """Set the socket up; from here on the calling thread owns it.
 
-    def read(self) -> bytes:
-        """Return what was received, empty at the end. Raises OSError when the peer reset it."""
-        if self._pending is None:
-            return self._socket.recv(READ_BYTES)
-        with self._lock:  # two threads in one TLS session are more than OpenSSL bears
-            return self._socket.recv(READ_BYTES)
-
-    def linger(self, seconds: float) -> None:
-        """Send nothing more and read until the peer has closed, for ``seconds`` at the most.
-
-        A write or a close frame that is on its way is waited for, and the peer's end, too, since
-        closing while there are unread bytes would reset the connection, and take the close frame
-        away from the peer.
+        Raises:
+            OSError: the process has no descriptor left for the bell.
         """
-        self._begin_closing()
-        deadline = monotonic() + seconds
-        with self._lock:
-            self._send_farewell()
+        self._socket.setblocking(False)
+        if self._send_buffer is not None:
+            self._bound_send_buffer(self._send_buffer)
+        self._bell = SocketBell()
+        self._watch = watch(self._socket, self._bell, hang_ups=self._needs_peer)
+
+    def release(self) -> None:
+        """Free what :meth:`take_over` took. The socket stays open."""
+        if self._bell is not None:
+            self._bell.close()
+
+    @property
+    def farewell(self) -> bytes | None:
+        """The close frame that somebody asked for, None as long as nobody did."""
+        return self._farewell
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can be sent any more: it was aborted, or the connection has broken."""
+        return self._aborted or self._broken
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are bytes that the kernel has not taken yet."""
+        return bool(self._kept)
+
+    def write(self, data: bytes) -> None:
+        """Send whole frames that carry messages or answers; what is not taken now is kept."""
+        self._write(data)
+        self._news_end = self.written
+
+    def write_control(self, data: bytes) -> None:
+        """Send the handshake's answer or control frames in the same way."""
+        self._write(data)
+
+    def read(self) -> bytes | None:
+        """Return what was received: None for nothing so far, empty at the end of the stream.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        self._unread = 0
+        try:
+            return self._socket.recv(READ_BYTES)
+        except _WOULD_BLOCK:
+            return None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until there is something to read or to look at; tell whether there is to read.
+
+        Returns after ``seconds`` at the latest, or once the bell rings. As long as something is
+        kept it is sent, and nothing is read.
+        """
+        assert self._watch is not None, "the channel was not taken over"
+        if self._kept:
+            return self._wait_to_write(self._watch, seconds)
+        if self._decrypted is not None and self._decrypted():
+            return True
+        return bool(self._watch.wait(seconds, writes=False) & READABLE)
+
+    def shows_life(self) -> bool:
+        """Tell whether the peer has taken messages or answers, or sent bytes that were not read.
+
+        Since the last time asked, that is. Where the system tells, what was taken is what the
+        peer has acknowledged, and not what the kernel holds for it. Pings do not count: a kernel
+        takes them for a process that is frozen.
+        """
+        taken = min(self.taken - unacknowledged_bytes(self._socket), self._news_end)
+        unread = unread_bytes(self._socket)
+        alive = taken > self._news_taken or unread > self._unread
+        self._news_taken = max(taken, self._news_taken)
+        self._unread = unread
+        return alive
+
+    def finish(self, linger_seconds: float, *, send_seconds: float | None = None) -> None:
+        """Send what is kept and nothing more, and read until the peer has closed its end.
+
+        The peer has ``linger_seconds`` for that: closing while there are unread bytes would reset
+        the connection, and take the close frame away from it. ``send_seconds`` replaces the time
+        in which the peer must take a byte.
+        """
+        if send_seconds is not None:
+            self._send_seconds = send_seconds
+            self._give_up_at = min(self._give_up_at, monotonic() + send_seconds)
+        while self._kept and not self.over:
+            self.wait(self._send_seconds)
+        if self.over:
+            self._give_up()
+            return
         try:
             self._shut_down(socket.SHUT_WR)
-            while (left := deadline - monotonic()) > 0 and self.wait_readable(left):
-                if not self.read():
-                    return
+            self._read_to_the_end(monotonic() + linger_seconds)
         except OSError:
             return  # the connection is gone, and so is what it could have brought
 
-    def _begin_closing(self) -> None:
-        self._closing = True
-        self.on_closing()
+    # -- helpers -----------------------------------------------------------------------------
 
-    def _end_both_directions(self) -> None:
+    def _bound_send_buffer(self, size: int) -> None:
+        """Have the kernel keep at most ``size`` bytes, unless it keeps less already."""
+        option = socket.SOL_SOCKET, socket.SO_SNDBUF
+        if self._socket.getsockopt(*option) > size:
+            self._socket.setsockopt(*option, size)
+
+    def _write(self, data: bytes) -> None:
+        if self.over:
+            return
+        if not self._kept:
+            self._give_up_at = monotonic() + self._send_seconds
+        self._kept.append(memoryview(data))
+        self.written += len(data)
+        self._send_kept()
+
+    def _send_kept(self) -> None:
+        """Send as much as the kernel takes."""
+        while self._kept:
+            data = self._kept[0]
+            try:
+                size = self._socket.send(data if self._decrypted is None else data[:_TLS_BYTES])
+            except _WOULD_BLOCK:
+                return
+            except OSError:
+                self._give_up()
+                return
+            self.taken += size
+            self._give_up_at = monotonic() + self._send_seconds
+            if size == len(data):
+                self._kept.popleft()
+            else:
+                self._kept[0] = data[size:]
+
+    def _wait_to_write(self, watch: Watch, seconds: float) -> bool:
+        left = self._give_up_at - monotonic()
+        seen = watch.wait(max(min(seconds, left), 0), writes=True)
+        if seen & HUNG_UP and self._needs_peer:
+            self._give_up()
+        elif seen & WRITABLE:
+            self._send_kept()
+        elif monotonic() >= self._give_up_at:
+            self._give_up()
+        return False
+
+    def _give_up(self) -> None:
+        """Send nothing more, not even what is kept; end both directions."""
+        self._broken = True
+        self._kept.clear()
         try:
             self._shut_down(socket.SHUT_RDWR)
         except OSError:
             return  # it is at its end already
 
     def _shut_down(self, how: int) -> None:
-        # Not the method of a TLS socket: it goes back to plain text first, while others may write.
+        # Not the method of a TLS socket, which goes back to plain text first.
         socket.socket.shutdown(self._socket, how)
 
-    def _say_farewell(self) -> None:
-        """Send the close frame, unless somebody writes: he will, as he comes by here after it."""
-        if self._farewell is None or not self._lock.acquire(blocking=False):
-            return
-        try:
-            self._send_farewell()
-        finally:
-            self._lock.release()
-
-    def _send_farewell(self) -> None:
-        """Send the close frame that is due, if any; the caller holds the lock."""
-        if self._farewell is None or self._ended or not self._begun:
-            return
-        # A peer that has not taken its messages will not take this either.
-        if self._writable():
-            self._send(self._farewell)
-        self._ended = True
-
-    def _writable(self) -> bool:
-        with _selector() as selector:
-            selector.register(self._socket, selectors.EVENT_WRITE)
-            return bool(selector.select(0))
-
-    def _send(self, data: bytes) -> int:
-        """Send until all is taken or the peer is given up; the caller holds the lock."""
-        if self._ended:
-            return 0
-        view = memoryview(data)
-        deadline = monotonic() + self._send_seconds
-        while view:
-            try:
-                taken = self._socket.send(view)
-            except BlockingIOError:
-                if monotonic() < deadline:
-                    continue
-                self._ended = True
-            except OSError:
-                self._ended = True
-            if self._ended:
-                self._closing = True
-                self._end_both_directions()  # which wakes the reader
-                break
-            view = view[taken:]
-            deadline = monotonic() + self._send_seconds
-        return len(data) - len(view)
-
-
-def _do_nothing() -> None:
-    """Take the place of a callback."""
-
-
-def _selector() -> selectors.BaseSelector:
-    """Return a selector that costs no descriptor."""
-    selector: type[selectors.BaseSelector]
-    selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
-    return selector()
-
-
-def _hang_up_poll(sock: socket.socket) -> select.poll | None:
-    """Return what sees a hang-up although there are unread bytes; None outside Linux."""
-    if not hasattr(select, "POLLRDHUP"):
-        return None
-    poll = select.poll()
-    poll.register(sock, select.POLLRDHUP)
-    return poll
-
-
-def _time_option(seconds: float) -> bytes | int:
-    """Return so many seconds as SO_SNDTIMEO wants them."""
-    microseconds = max(int(seconds * 1e6), 1)
-    if sys.platform == "win32":
-        return max(microseconds // 1000, 1)
-    return struct.pack("@ll", *divmod(microseconds, 1_000_000))
+    def _read_to_the_end(self, deadline: float) -> None:
+        while (left := deadline - monotonic()) > 0 and not self.over:
+            if self.wait(left) and self.read() == b"":
+                return

@@ -1,17 +1,20 @@
 """WebSocket sessions that dequeue: messages are pushed as they become available.
 
-Two threads belong to such a session. The *streamer* (the one that calls :meth:`run`) stands in
-the queue's line, takes messages and writes them. The *reader* runs the connection: it answers
-pings and close frames, takes grants of credit, and tells the streamer when the consumer has gone.
+A session has one thread, that of its connection. Whenever there is nothing to read and nothing
+left to write, it takes messages (a *burst*) and writes them; where there are none it stands in the
+queue's line, and the queue rings the channel when it hands messages over.
 
-Messages leave the queue in bursts. What the kernel did not take whole goes back to the head; what
-it did take counts as delivered, whether or not the consumer ever reads it. A consumer that wants
-to bound that asks for credit. It may then also return what it was sent and does not want.
+The next burst is taken when the kernel has taken the last one whole. What the kernel did not take
+goes back to the queue; what it did take counts as delivered, even if the consumer never reads it.
+A consumer that wants to bound that asks for credit. It may then also return what it was sent and
+does not want.
+
+From the moment in which messages leave the queue this session owns them. It puts them back if
+anything fails before the kernel has them.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from time import sleep
 
@@ -19,11 +22,11 @@ import msgspec
 
 from zoldyq import wire
 from zoldyq.contract.errors import InvalidJson, UnknownField, ZoldyQError
-from zoldyq.queue import Bell, Delivery, Message, check_queue_name
+from zoldyq.queue import Delivery, Message, check_queue_name
 from zoldyq.server.api.operations import Operations
-from zoldyq.server.api.waits import Wait
+from zoldyq.server.api.waits import DequeueWait
 from zoldyq.server.websocket.channel import Channel
-from zoldyq.server.websocket.connection import LINGER_SECONDS, YIELD_SECONDS, Connection
+from zoldyq.server.websocket.connection import YIELD_SECONDS
 from zoldyq.server.websocket.frames import (
     GOING_AWAY,
     POLICY_VIOLATION,
@@ -40,6 +43,9 @@ BURST_BATCHED = 1024
 #: Bytes of payload taken at once. It bounds a frame of several messages, too, since clients
 #: refuse frames of more than 1 MiB unless they are told otherwise.
 BURST_BYTES = 256 << 10
+
+#: Bytes that the kernel keeps for a consumer. It bounds what one that vanishes takes along.
+SEND_BUFFER_BYTES = 256 << 10
 
 #: Bad frames that a consumer may send between two good ones before its session ends.
 MAX_BAD_FRAMES = 100
@@ -73,151 +79,50 @@ def parse_stream(name: str, query: str, maximum: int) -> Stream:
 
 
 class DequeueSession:
-    """A consumer's session."""
+    """A consumer's session, on the thread of its connection."""
 
     def __init__(self, operations: Operations, stream: Stream, channel: Channel) -> None:
         self._operations = operations
-        self._queues = operations.queues
         self._stream = stream
         self._channel = channel
-        channel.on_closing = self._stop_waiting
         self._per_frame = min(stream.count or 1, BURST_BATCHED)
         burst = BURST_SINGLE if stream.count is None else BURST_BATCHED
-        self._burst = burst - burst % self._per_frame
-        # Rung when messages were handed over, credit was granted or the session is to end.
-        self._bell = Bell()
-        self._handed_over = False  # set before the bell is rung, cleared before joining a line
-        self._wait: Wait[Delivery] | None = None  # of the streamer; only it sets this
-        # Guards the credit, which the reader adds to and the streamer takes from.
-        self._credit_lock = threading.Lock()
+        self._burst_size = burst - burst % self._per_frame
         self._credit = stream.credit
-        # Held from the first byte of a burst until it is written down in _unsettled, which it
-        # guards. So what is put back was sent, and the answer stands between the right frames.
-        self._sending = threading.Lock()
+        self._bad_frames = 0
+        self._closing = False
         self._unsettled = Unsettled(operations.limits.max_body_bytes)
-        self._bad_frames = 0  # the reader's alone
+        # What the last take has come to: messages that the kernel has not taken whole (a burst),
+        # or a place in the queue's line. None once it is settled.
+        self._taken: Delivery | DequeueWait[Delivery] | None = None
+        self._frames: Sequence[bytes] = ()  # those that carry the burst, once they are written
+        self._frames_begin = 0  # where they begin, in bytes written to the channel
 
-    def run(self, connection: Connection) -> None:
-        """Push messages until the consumer leaves or the session is closed."""
-        reader = threading.Thread(
-            target=self._read, args=(connection,), name="zoldyq-websocket-reader", daemon=True
-        )
-        reader.start()
-        try:
-            self._push()
-        finally:
-            self._channel.start_close(GOING_AWAY, "the stream has ended")
-            reader.join(LINGER_SECONDS)
-            self._channel.abort()
-            reader.join()
+    # -- what the connection calls -------------------------------------------------------------
 
-    def close(self, code: int, reason: str) -> None:
-        """Have the session end with a close frame, from any thread."""
-        self._channel.start_close(code, reason)
+    def work(self) -> bool:
+        """Push messages as far as the consumer, the queue and the credit let it.
 
-    # -- the streamer ------------------------------------------------------------------------
-
-    def _push(self) -> None:
-        while not self._channel.closing:
-            room = self._room()
-            if not room:
-                self._bell.sleep(None)
-                continue
-            taken = self._take(room)
-            if taken.messages:
-                self._deliver(taken)
-            elif self._queues.draining:
-                return
-            if taken.queue_size:
-                sleep(YIELD_SECONDS)
-
-    def _room(self) -> int:
-        """Return how many messages may be sent now; 0 until the consumer grants more."""
-        with self._credit_lock:
-            return self._burst if self._credit is None else min(self._credit, self._burst)
-
-    def _take(self, room: int) -> Delivery:
-        """Take messages; where there are none, stand in line until served or until the end."""
-        self._handed_over = False
-        outcome = self._operations.take(
-            self._stream.name,
-            room,
-            BURST_BYTES,
-            self._hand_over,
-            in_line=min(room, self._per_frame),
-        )
-        if isinstance(outcome, Delivery):
-            return outcome
-        self._wait = outcome
-        # A grant rings as well, and must not cost the place in line.
-        while not (self._handed_over or self._channel.closing):
-            self._bell.sleep(None)
-        self._wait = None
-        delivery = outcome.finish()
-        if delivery is None:
-            outcome.abandon()
-            return Delivery([], 0)
-        return delivery
-
-    def _stop_waiting(self) -> None:
-        """Leave the line before the consumer is told that the session has ended.
-
-        So nothing is taken for it afterwards, not even for the moment until the streamer wakes.
+        Called when nothing is kept in the channel. Returns False when there is something to wait
+        for: credit, or a message.
         """
-        wait = self._wait
-        if wait is not None:
-            wait.abandon()
-        self._bell.ring()
-
-    def _hand_over(self) -> None:
-        self._handed_over = True
-        self._bell.ring()
-
-    def _deliver(self, delivery: Delivery) -> None:
-        """Write messages; those that the kernel did not take whole go back to their places."""
-        delivered = 0
-        try:
-            with self._sending:
-                delivered = self._write(delivery.messages)
-                if self._credit is not None:
-                    self._unsettled.add(delivery, delivered)
-        finally:
-            if delivered < len(delivery.messages):
-                self._queues.put_back(self._stream.name, delivery.rest(delivered))
-        if self._credit is not None:
-            with self._credit_lock:
-                self._credit -= delivered
-
-    def _write(self, messages: Sequence[Message]) -> int:
-        """Write messages and return how many of them were taken whole."""
-        # A consumer that hung up a moment ago may not have been noticed by the reader yet.
-        if self._channel.hung_up():
-            self._channel.abort()
-            return 0
-        frames = [text_frame(text) for text in self._texts(messages)]
-        burst = b"".join(frames)
-        taken = self._channel.write(burst)
-        if taken == len(burst):
-            return len(messages)
-        return whole_frames(frames, taken) * self._per_frame
-
-    def _texts(self, messages: Sequence[Message]) -> Sequence[bytes]:
-        if self._stream.count is None:
-            return wire.streamed_one_by_one(self._stream.name, messages)
-        size = self._per_frame
-        parts = [messages[at : at + size] for at in range(0, len(messages), size)]
-        return [wire.streamed(self._stream.name, part) for part in parts]
-
-    # -- the reader --------------------------------------------------------------------------
-
-    def _read(self, connection: Connection) -> None:
-        try:
-            connection.run()
-        finally:
-            self._channel.abort()  # which wakes the streamer
+        self._end_burst()
+        if self._closing or not self._room():
+            return False
+        burst = self._take()
+        if burst is None:
+            return False
+        if burst.messages:
+            self._write(burst)
+            if burst.queue_size:
+                sleep(YIELD_SECONDS)
+        elif self._operations.queues.draining:
+            self._channel.start_close(GOING_AWAY, "the stream has ended")
+        return True
 
     def on_texts(self, texts: list[bytes]) -> None:
         """Take grants of credit and what is put back; say what is wrong with anything else."""
+        self._end_burst()
         for text in texts:
             try:
                 self._obey(wire.parse_flow_control(text, self._stream.max_grant))
@@ -227,6 +132,81 @@ class DequeueSession:
     def on_binary(self, data: bytes) -> None:
         """Refuse the message: a consumer speaks in text frames."""
         self._refuse(InvalidJson("send JSON in text frames, not in binary ones", offset=0))
+
+    def on_closing(self) -> None:
+        """Leave the line, so that nothing is taken once the consumer knows of the end."""
+        self._closing = True
+        if isinstance(self._taken, DequeueWait):
+            self._taken.abandon()
+            self._taken = None
+
+    def close(self) -> None:
+        """Put back what was not delivered, after the channel has sent its last."""
+        self.on_closing()
+        self._end_burst()
+
+    # -- taking and writing --------------------------------------------------------------------
+
+    def _room(self) -> int:
+        """Return how many messages may be sent now; 0 until the consumer grants more."""
+        return self._burst_size if self._credit is None else min(self._credit, self._burst_size)
+
+    def _take(self) -> Delivery | None:
+        """Take a burst; None while there is none, and the session stands in line for one.
+
+        A place in line is kept until it was served, also when credit is granted meanwhile. It is
+        for one frame, so that other consumers in the line get their share.
+        """
+        if self._taken is None:
+            room = self._room()
+            # Stored at once: from here on the session owns what has left the queue.
+            self._taken = self._operations.take(
+                self._stream.name,
+                room,
+                BURST_BYTES,
+                self._channel.ring,
+                in_line=min(room, self._per_frame),
+            )
+        if isinstance(self._taken, DequeueWait):
+            served = self._taken.finish()
+            if served is None:
+                return None
+            self._taken = served
+        return self._taken
+
+    def _write(self, burst: Delivery) -> None:
+        frames = [text_frame(text) for text in self._texts(burst.messages)]
+        data = b"".join(frames)
+        self._frames_begin = self._channel.written
+        self._frames = frames
+        self._channel.write(data)
+
+    def _texts(self, messages: Sequence[Message]) -> Sequence[bytes]:
+        if self._stream.count is None:
+            return wire.streamed_one_by_one(self._stream.name, messages)
+        size = self._per_frame
+        parts = [messages[at : at + size] for at in range(0, len(messages), size)]
+        return [wire.streamed(self._stream.name, part) for part in parts]
+
+    def _end_burst(self) -> None:
+        """Settle what has become of the burst; what the kernel did not take whole goes back.
+
+        Call it when the channel keeps nothing: then the kernel has taken all, or will take no more.
+        """
+        burst, frames = self._taken, self._frames
+        if not isinstance(burst, Delivery):
+            return
+        taken = self._channel.taken - self._frames_begin if frames else 0
+        delivered = min(whole_frames(frames, taken) * self._per_frame, len(burst.messages))
+        if delivered < len(burst.messages):
+            self._operations.queues.put_back(self._stream.name, burst.rest(delivered))
+        self._taken = None  # not before: what fails until here is done again at the end
+        self._frames = ()
+        if self._credit is not None:
+            self._credit -= delivered
+            self._unsettled.add(burst, delivered)
+
+    # -- what the consumer says ------------------------------------------------------------------
 
     def _obey(self, said: wire.FlowControl) -> None:
         if self._credit is None:
@@ -238,16 +218,9 @@ class DequeueSession:
         if said.put_back:
             self._put_back(said.put_back)
         else:
-            self._add_credit(said.credit)
+            self._unsettled.settle(said.credit)
+            self._credit += said.credit
         self._bad_frames = 0
-
-    def _add_credit(self, credit: int) -> None:
-        with self._sending:
-            self._unsettled.settle(credit)
-        with self._credit_lock:
-            assert self._credit is not None, "checked before"
-            self._credit += credit
-        self._bell.ring()
 
     def _put_back(self, count: int) -> None:
         """Return the last messages sent to the head of the queue, and say so.
@@ -255,17 +228,12 @@ class DequeueSession:
         Raises:
             InvalidCount: there are fewer that can be returned.
         """
-
-        def act() -> bytes:
-            self._queues.put_back(self._stream.name, self._unsettled.take_last(count))
-            return text_frame(wire.put_back_document(count))
-
-        with self._sending:
-            self._unsettled.check_put_back(count)
-            self._channel.answer(act)
+        back = self._unsettled.take_last(count)
+        self._operations.queues.put_back(self._stream.name, back)
+        self._channel.write(text_frame(wire.put_back_document(count)))
 
     def _refuse(self, error: ZoldyQError) -> None:
         self._bad_frames += 1
         if self._bad_frames > MAX_BAD_FRAMES:
-            self.close(POLICY_VIOLATION, "too many bad frames")
+            self._channel.start_close(POLICY_VIOLATION, "too many bad frames")
         self._channel.write(text_frame(wire.encode_document(wire.error_document(error))))

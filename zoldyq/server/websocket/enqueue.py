@@ -7,12 +7,11 @@ from zoldyq.contract.errors import InvalidJson, ZoldyQError
 from zoldyq.queue import now_us
 from zoldyq.server.api.operations import Operations
 from zoldyq.server.websocket.channel import Channel
-from zoldyq.server.websocket.connection import Connection
 from zoldyq.server.websocket.frames import text_frame
 
 
 class EnqueueSession:
-    """A producer's session. It lives on the thread that calls :meth:`run`, and on no other."""
+    """A producer's session, on the thread of its connection."""
 
     def __init__(self, operations: Operations, name: str, channel: Channel) -> None:
         """Raises InvalidQueueName."""
@@ -20,37 +19,37 @@ class EnqueueSession:
         self._call = operations.enqueue_call(name, "", None)
         self._channel = channel
 
-    def run(self, connection: Connection) -> None:
-        """Enqueue until the producer leaves or the session is closed."""
-        connection.run()
-
-    def close(self, code: int, reason: str) -> None:
-        """Have the session end with a close frame, from any thread."""
-        self._channel.start_close(code, reason)
-
     def on_texts(self, texts: list[bytes]) -> None:
         """Enqueue each text as the body of an enqueue, all with one time stamp.
 
         A message that is bad or refused gets its answer and ends nothing.
         """
         at = now_us()
-        self._channel.answer(
-            lambda: b"".join([text_frame(self._enqueue(text, at)) for text in texts])
-        )
+        self._channel.write(b"".join([text_frame(self._enqueue(text, at)) for text in texts]))
 
     def on_binary(self, data: bytes) -> None:
         """Refuse the message: JSON comes in text frames."""
         error = InvalidJson("send JSON in text frames, not in binary ones", offset=0)
         self._channel.write(text_frame(wire.not_enqueued(error)))
 
+    def work(self) -> bool:
+        """Do nothing: a producer's session only answers."""
+        return False
+
+    def on_closing(self) -> None:
+        """Do nothing: all that was enqueued was answered."""
+
+    def close(self) -> None:
+        """Do nothing: the session holds no messages."""
+
     def _enqueue(self, text: bytes, at: int) -> bytes:
         try:
-            reply = self._operations.enqueue(self._call, text, _nobody_waits, at)
+            reply = self._operations.enqueue(self._call, text, _do_not_wake, at)
         except ZoldyQError as error:
             return wire.not_enqueued(error)
         assert isinstance(reply, wire.Reply), "a call without a timeout never waits"
         return reply.body
 
 
-def _nobody_waits() -> None:
-    """Wake nobody."""
+def _do_not_wake() -> None:
+    """Take the place of a wake-up where nothing waits."""

@@ -20,7 +20,7 @@ from zoldyq.server.api.operations import Operations
 from zoldyq.server.api.router import ROUTER, TARGET_KEY, Target
 from zoldyq.server.websocket.channel import Channel
 from zoldyq.server.websocket.connection import LINGER_SECONDS, Connection
-from zoldyq.server.websocket.dequeue import DequeueSession, parse_stream
+from zoldyq.server.websocket.dequeue import SEND_BUFFER_BYTES, DequeueSession, parse_stream
 from zoldyq.server.websocket.enqueue import EnqueueSession
 from zoldyq.server.websocket.frames import GOING_AWAY
 from zoldyq.server.websocket.handshake import check_handshake, header_of
@@ -28,7 +28,7 @@ from zoldyq.server.websocket.handshake import check_handshake, header_of
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
-# Where servers put the connection's socket: ZoldyQ's own, and gunicorn's.
+# Where servers put a connection's socket: ZoldyQ's own, and gunicorn's.
 _SOCKET_KEYS = ("werkzeug.socket", "gunicorn.socket")
 
 _Session = EnqueueSession | DequeueSession
@@ -84,8 +84,10 @@ class WebSocketSessions:
         except ZoldyQError as error:
             return self._refuse(error, start_response)
         try:
-            session.run(self._connect(environ, session, channel))
+            channel.take_over()
+            self._connect(environ, session, channel).run()
         finally:
+            channel.release()
             self._remove(session)
         if "gunicorn.socket" in environ:
             raise StopIteration
@@ -98,9 +100,9 @@ class WebSocketSessions:
         """
         with self._changed:
             self._closed = True
-            sessions = list(self._sessions)
-        for session in sessions:
-            session.close(GOING_AWAY, "the server is stopping")
+            channels = list(self._sessions.values())
+        for channel in channels:
+            channel.start_close(GOING_AWAY, "the server is stopping")
         with self._changed:
             if self._changed.wait_for(self._is_empty, deadline_seconds):
                 return
@@ -127,12 +129,15 @@ class WebSocketSessions:
 
     def _begin(self, target: Target, query: str, sock: socket.socket) -> tuple[_Session, Channel]:
         operations = self._operations
-        channel = Channel(sock, self._send_seconds)
         session: _Session
         if target.route.operation == "stream_in":
+            channel = Channel(sock, self._send_seconds)
             session = EnqueueSession(operations, target.name, channel)
         else:
             stream = parse_stream(target.name, query, operations.limits.max_count)
+            channel = Channel(
+                sock, self._send_seconds, send_buffer=SEND_BUFFER_BYTES, needs_peer=True
+            )
             session = DequeueSession(operations, stream, channel)
         self._add(session, channel)
         return session, channel
@@ -169,7 +174,6 @@ class WebSocketSessions:
         self, environ: Mapping[str, Any], session: _Session, channel: Channel
     ) -> Connection:
         """Accept the handshake."""
-        channel.take_over()
         return Connection(
             environ,
             channel,

@@ -43,18 +43,18 @@ class Unsettled:
         for _ in range(min(count, len(self._messages))):
             self._drop_oldest()
 
-    def check_put_back(self, count: int) -> None:
-        """Accept that the last ``count`` are put back, or raise InvalidCount."""
+    def take_last(self, count: int) -> Delivery:
+        """Remove and return the last ``count``, oldest first.
+
+        Raises:
+            InvalidCount: there are fewer. Nothing is changed.
+        """
         if count > len(self._messages):
             raise InvalidCount(
                 f"this session has {len(self._messages)} messages that it can put back: "
                 "those that were sent, and not settled by a grant of credit",
                 outstanding=len(self._messages),
             )
-
-    def take_last(self, count: int) -> Delivery:
-        """Remove and return the last ``count``, oldest first. Raises as :meth:`check_put_back`."""
-        self.check_put_back(count)
         messages = [self._messages.pop() for _ in range(count)]
         numbers = [self._numbers.pop() for _ in range(count)]
         self._bytes -= sum([len(message.payload) for message in messages])
