@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.contract.raw import Api
+from tests.contract.raw import Api, request_bytes
 from tests.helpers import Task, wait_until
 
 NDJSON = "application/x-ndjson"
@@ -166,3 +166,47 @@ class TestWaiting:
         wait_until(lambda: api.stats(queue)["waiting_consumers"] == 1)
         api.delete(f"/queues/{queue}")
         assert waiting.result().status == 204
+
+
+class TestPost:
+    """POST takes messages as GET does."""
+
+    def test_one_message_is_taken(self, api: Api, queue: str) -> None:
+        api.enqueue(queue, 1, 2)
+        response = api.post(f"/queues/{queue}/dequeue")
+        assert (response.status, response.json()["payload"]) == (200, 1)
+        assert response.headers["cache-control"] == "no-store"
+        assert api.drain(queue) == [2]
+
+    def test_several_messages_are_taken(self, api: Api, queue: str) -> None:
+        api.enqueue(queue, 1, 2, 3)
+        response = api.post(f"/queues/{queue}/dequeue?count=2")
+        assert [each["payload"] for each in response.json()["messages"]] == [1, 2]
+        assert api.drain(queue) == [3]
+
+    def test_lines_are_sent_if_they_are_accepted(self, api: Api, queue: str) -> None:
+        api.enqueue(queue, 1, 2)
+        lines = api.post(f"/queues/{queue}/dequeue?count=2", accept="application/x-ndjson")
+        assert lines.body == b"1\n2\n"
+
+    def test_nothing_came(self, api: Api, queue: str) -> None:
+        assert api.post(f"/queues/{queue}/dequeue").status == 204
+        assert api.post(f"/queues/{queue}/dequeue?timeout=0.01").status == 204
+
+    def test_it_waits_for_a_message(self, api: Api, queue: str) -> None:
+        api.put(f"/queues/{queue}", {"capacity": 10})
+        with api.wire() as wire:
+            wire.send(request_bytes("POST", f"/queues/{queue}/dequeue?timeout=60", b""))
+            wait_until(lambda: api.stats(queue)["waiting_consumers"] == 1)
+            api.enqueue(queue, 1)
+            assert wire.response().json()["payload"] == 1
+
+    def test_a_body_means_nothing(self, api: Api, queue: str) -> None:
+        api.enqueue(queue, 1)
+        assert api.post(f"/queues/{queue}/dequeue", b"not json").json()["payload"] == 1
+
+    def test_a_wrong_parameter_is_refused(self, api: Api, queue: str) -> None:
+        api.enqueue(queue, 1)
+        response = api.post(f"/queues/{queue}/dequeue?count=0")
+        assert (response.status, response.code) == (400, "invalid_count")
+        assert api.drain(queue) == [1]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.raw import Api
+from tests.contract.raw import Api, request_bytes
 
 INVALID_NAMES = [
     "-a",
@@ -27,6 +27,7 @@ ALLOWED = {
     "/queues/a/purge": "OPTIONS, POST",
     "/queues/a": "DELETE, GET, HEAD, OPTIONS, PUT",
     "/queues": "GET, HEAD, OPTIONS",
+    "/live": "GET, HEAD, OPTIONS",
     "/health": "GET, HEAD, OPTIONS",
     "/ready": "GET, HEAD, OPTIONS",
     "/metrics": "GET, HEAD, OPTIONS",
@@ -109,3 +110,26 @@ def test_options_tells_what_a_path_takes(api: Api) -> None:
     for path, allowed in ALLOWED.items():
         response = api.request("OPTIONS", path)
         assert (response.status, response.headers["allow"]) == (204, allowed)
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/nothing", 404),
+        ("/queues/a/dequeue", 405),
+        ("/queues/a/enqueue", 405),
+        ("/queues/-a", 400),
+        ("/queues/nobody-made-this", 404),
+        ("/queues/a/peek?count=0", 400),
+        ("/health", 403),
+    ],
+)
+def test_a_refused_head_has_no_content_and_keeps_the_connection(
+    api: Api, target: str, status: int
+) -> None:
+    headers = {"origin": "http://evil.example"} if status == 403 else {}
+    with api.wire() as wire:
+        wire.send(request_bytes("HEAD", target, **headers) + request_bytes("GET", "/live"))
+        assert wire.response(head=True).status == status
+        # Content after HEAD would be taken for the answer to the next request.
+        assert wire.response().json() == {"alive": True}

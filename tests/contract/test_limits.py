@@ -98,10 +98,8 @@ def test_a_body_that_is_too_large(emptied: Api, target: str, size: int) -> None:
         if size <= 100_000:
             wire.send(b" " * (size - BODY - 1))
         response = wire.response()
-    assert response.status == 413
-    if response.headers["content-type"] == "application/json":
-        assert response.code == "body_too_large"
-        assert response.json()["max_body_bytes"] == BODY
+    assert (response.status, response.code) == (413, "body_too_large")
+    assert response.json()["max_body_bytes"] == BODY
     assert emptied.get("/queues/a").status == 404
 
 

@@ -110,3 +110,10 @@ def test_head_has_no_body(api: Api, path: str) -> None:
     with api.wire() as wire:
         assert wire.request("HEAD", path).status == 200
         assert wire.request("GET", "/ready").json() == {"ready": True}
+
+
+def test_live_tells_nothing_but_that_the_process_lives(api: Api, queue: str) -> None:
+    api.enqueue(queue, 1)
+    response = api.get("/live")
+    assert (response.status, response.body) == (200, b'{"alive":true}')
+    assert response.headers["cache-control"] == "no-store"

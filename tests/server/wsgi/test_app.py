@@ -46,10 +46,10 @@ class TestOverWaitress:
     def address(self, app: ZoldyQApp) -> Iterator[tuple[str, int]]:
         server = WaitressServer(
             app,
+            app.operations,
             threads=4,
             max_connections=100,
             max_header_bytes=16_384,
-            max_body_bytes=1024,
             idle_seconds=10,
             backlog=16,
         )

@@ -42,11 +42,15 @@ class Limits(msgspec.Struct, frozen=True):
     def check_body(self, size: int) -> None:
         """Accept the size of a body in bytes, or raise BodyTooLarge."""
         if size > self.max_body_bytes:
-            raise BodyTooLarge(
-                f"the body is larger than {self.max_body_bytes} bytes: "
-                "send smaller batches, or raise max_body_bytes",
-                max_body_bytes=self.max_body_bytes,
-            )
+            raise self.body_too_large()
+
+    def body_too_large(self) -> BodyTooLarge:
+        """Return what a body beyond the limit is refused with."""
+        return BodyTooLarge(
+            f"the body is larger than {self.max_body_bytes} bytes: "
+            "send smaller batches, or raise max_body_bytes",
+            max_body_bytes=self.max_body_bytes,
+        )
 
 
 class EnqueueCall(msgspec.Struct, frozen=True, gc=False):

@@ -46,6 +46,11 @@ def told(error: Exception) -> ZoldyQError:
     if isinstance(error, ZoldyQError):
         return error
     _log.error("a request was answered 500", exc_info=error)
+    return internal_error()
+
+
+def internal_error() -> InternalError:
+    """Return what a client is told of a fault of the server."""
     return InternalError("something went wrong inside the server: its log says what")
 
 

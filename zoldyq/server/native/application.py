@@ -12,7 +12,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication
 
 from zoldyq import wire
-from zoldyq.contract.errors import InternalError
+from zoldyq.server.api.refusals import internal_error
 from zoldyq.server.api.router import TARGET_KEY
 from zoldyq.server.native.http.head import Head
 from zoldyq.server.native.http.render import NO_BODY
@@ -97,9 +97,7 @@ def call_application(application: WSGIApplication, environ: dict[str, Any]) -> R
         response.body += b"".join(chunks)
     except Exception:  # noqa: BLE001 - whatever it was, the client gets an answer
         _log.exception("a request was answered 500")
-        reply = wire.error_reply(
-            InternalError("something went wrong inside the server: its log says what")
-        )
+        reply = wire.error_reply(internal_error())
         response = Response()
         response.status = "500 Internal Server Error"
         response.headers = [("Content-Type", reply.content_type), *reply.headers]

@@ -11,34 +11,37 @@ from wsgiref.types import WSGIApplication
 from waitress import wasyncore
 from waitress.server import BaseWSGIServer, create_server
 
+from zoldyq.server.api.operations import Operations
 from zoldyq.server.sockets import close_listening, describe, open_tcp, open_unix
+from zoldyq.server.wsgi.waitress_errors import refusing_channel
 
 
 class WaitressServer:
     """Starts and stops waitress with the settings that its users have been bitten without.
 
-    ``max_body_bytes`` is only a backstop for waitress itself, which buffers a body whole before
-    the application sees it.
+    waitress buffers a body whole before the application sees it, so it has a bound of its own, a
+    little above that of the application.
     """
 
     def __init__(
         self,
         application: WSGIApplication,
+        operations: Operations,
         *,
         threads: int,
         max_connections: int,
         max_header_bytes: int,
-        max_body_bytes: int,
         idle_seconds: float,
         backlog: int,
     ) -> None:
         self._application = application
+        self._channel_class = refusing_channel(operations, max_header_bytes)
         self._backlog = backlog
         self._options: dict[str, Any] = {
             "threads": threads,
             "connection_limit": max_connections,
             "max_request_header_size": max_header_bytes,
-            "max_request_body_size": max_body_bytes + (1 << 16),
+            "max_request_body_size": operations.limits.max_body_bytes + (1 << 16),
             "channel_timeout": max(int(idle_seconds), 1),
             "backlog": backlog,
             # Else a waiting request never learns that its client has gone.
@@ -73,6 +76,8 @@ class WaitressServer:
         self._listeners = [
             entry for entry in self._map.values() if isinstance(entry, BaseWSGIServer)
         ]
+        for listener in self._listeners:
+            listener.channel_class = self._channel_class
         self._thread = threading.Thread(target=server.run, name="zoldyq-waitress", daemon=True)
         self._thread.start()
 
