@@ -71,6 +71,13 @@ def test_a_token_never_gets_lost_on_its_way_to_the_server(args, served):
     assert [settings.tokens for settings in served] == [("t",)]
 
 
+def test_a_switch_has_a_flag_for_yes_and_one_for_no(served):
+    zoldyq("--auto-create")
+    zoldyq("--no-auto-create", env={"ZOLDYQ_AUTO_CREATE": "true"})
+    zoldyq(env={"ZOLDYQ_AUTO_CREATE": "no"})
+    assert [settings.auto_create for settings in served] == [True, False, False]
+
+
 def test_repeated_flags_make_a_list(served):
     zoldyq("--token", "a", "--token", "b", "--cors-origin", "http://x")
     assert served == [Settings(tokens=("a", "b"), cors_origins=("http://x",))]
@@ -147,7 +154,8 @@ def test_another_error_of_zoldyq_is_one_line_and_exit_code_1(served, monkeypatch
 def test_help_lists_every_setting_with_variable_and_default(served):
     text = " ".join(zoldyq("serve", "--help").output.split())
     for each in SETTINGS:
-        assert f"{each.flag} {each.kind.metavar} " in text
+        flag = f"{each.flag} / --no-" if each.kind.switch else f"{each.flag} {each.kind.metavar} "
+        assert flag in text
         default = f"; default: {each.default_text}" if each.default_text else ""
         assert f"[env: {each.variable}{default}]" in text
     assert "--config FILE" in text

@@ -76,6 +76,7 @@ class TestPrecedence:
         text = {"unix_socket": "/run/z.sock", "tokens": "abc", "cors_origins": "http://a"}.get(
             each.name, each.default_text
         )
+        text = text or "none"
         expected = each.kind.parse(text)
         file = settings_file(f'{each.name} = "{text}"\n')
         assert getattr(Settings.load(environ={}, file=file), each.name) == expected

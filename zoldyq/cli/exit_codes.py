@@ -19,6 +19,9 @@ _BY_CODE = {
     "server_unreachable": UNREACHABLE,
     "invalid_setting": USAGE,
     "invalid_url": USAGE,
+    "invalid_option": USAGE,
+    "invalid_queue_name": USAGE,
+    "gateway_reply": UNREACHABLE,
 }
 
 HELP = (

@@ -11,6 +11,7 @@ from zoldyq.cli import completion as _completion  # noqa: F401 - takes the place
 from zoldyq.cli import exit_codes
 from zoldyq.cli.administration import delete, purge
 from zoldyq.cli.bench import bench
+from zoldyq.cli.config import config
 from zoldyq.cli.connection import connection_options
 from zoldyq.cli.dequeue import dequeue
 from zoldyq.cli.enqueue import enqueue
@@ -88,7 +89,7 @@ def cli(**_connection: str | None) -> None:
 
 
 for _command in (
-    serve, enqueue, dequeue, tail, queues, stats, top, purge, delete, bench, profile
+    serve, enqueue, dequeue, tail, queues, stats, top, purge, delete, bench, profile, config
 ):  # fmt: skip
     cli.add_command(_command)
 

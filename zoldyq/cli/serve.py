@@ -25,12 +25,21 @@ def _serve(config: str | None, **flags: object) -> None:
 def _option(setting: Setting) -> click.Option:
     # Neither a type, a default nor a variable for click: Settings reads every source alike, and
     # only what was given on the command line may win over the environment.
+    if setting.kind.switch:
+        no = setting.flag.replace("--", "--no-", 1)
+        return click.Option(
+            [f"{setting.flag}/{no}", setting.name], default=None, help=_help(setting)
+        )
     return click.Option(
         [setting.flag, setting.name],
         metavar=setting.kind.metavar,
         multiple=setting.kind.repeatable,
-        help=f"{setting.explanation}  [{_origin(setting)}]",
+        help=_help(setting),
     )
+
+
+def _help(setting: Setting) -> str:
+    return f"{setting.explanation}  [{_origin(setting)}]"
 
 
 def _origin(setting: Setting) -> str:

@@ -7,19 +7,26 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from zoldyq.config.nearest import nearest_setting
+from zoldyq.config.policies import read_declared_queues
 from zoldyq.config.setting import Setting
 from zoldyq.contract.errors import InvalidSetting
 
+#: The key of the tables that declare queues.
+QUEUES = "queues"
+
 
 def read_file(settings: Iterable[Setting], file: Path) -> dict[str, object]:
-    """Return the settings that a file gives, by their names.
+    """Return the settings that a file gives, by their names, and the queues that it declares.
 
     Raises:
         InvalidSetting: the file cannot be read, holds an unknown key, or a value is not allowed.
     """
     by_name = {each.name: each for each in settings}
-    values = {}
+    values: dict[str, object] = {}
     for key, value in _load_toml(file).items():
+        if key == QUEUES:
+            values["declared_queues"] = read_declared_queues(value, str(file))
+            continue
         if key not in by_name:
             raise InvalidSetting(f"{key!r} in {file}: no such setting; {_hint(by_name, key)}")
         values[key] = by_name[key].read(value, f"{key} in {file}")

@@ -16,8 +16,14 @@ def nearest_setting(settings: Iterable[Setting], word: str) -> Setting | None:
     for each in settings:
         names = (each.name, each.flag.removeprefix("--"), each.variable.removeprefix(PREFIX))
         spellings.update({_plain(name): each for name in names})
-    near = difflib.get_close_matches(_plain(word), spellings, n=1, cutoff=_SIMILARITY)
-    return spellings[near[0]] if near else None
+    near = nearest_word(spellings, _plain(word))
+    return None if near is None else spellings[near]
+
+
+def nearest_word(known: Iterable[str], word: str) -> str | None:
+    """Return the known word most like another one; None if none is like it."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=_SIMILARITY)
+    return near[0] if near else None
 
 
 def _plain(name: str) -> str:

@@ -69,7 +69,7 @@ def setting(
 
 
 def declared_settings(cls: type) -> tuple[Setting, ...]:
-    """The settings that a settings class declares, in its order."""
+    """Return the settings that a settings class declares, in its order."""
     return tuple(
         Setting(
             name=each.name,
@@ -80,4 +80,5 @@ def declared_settings(cls: type) -> tuple[Setting, ...]:
             variable=each.metadata["variable"] or f"{PREFIX}{each.name.upper()}",
         )
         for each in dataclasses.fields(cls)
+        if "kind" in each.metadata
     )

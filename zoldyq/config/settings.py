@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoldyq.config.environment import environment_warnings
-from zoldyq.config.kinds import Choice, Whole
+from zoldyq.config.kinds import Choice, Switch, Whole
 from zoldyq.config.names import Host, Origins, SocketPath, Tokens
+from zoldyq.config.policies import POLICY_KINDS, DeclaredQueue, fields_for
 from zoldyq.config.setting import Setting, declared_settings, setting
 from zoldyq.config.sources import read_sources
 from zoldyq.config.units import Bytes, Seconds
@@ -39,9 +40,37 @@ class Settings:
     )
     default_queue_capacity: int = setting(
         100_000,
-        Whole(1, 1_000_000_000),
-        "Messages a queue holds that was not created with a capacity of its own",
+        POLICY_KINDS["capacity"],
+        "Messages that a queue holds unless it has a capacity of its own",
         flag="--capacity",
+    )
+    default_queue_max_bytes: int | None = setting(
+        None,
+        POLICY_KINDS["max_bytes"],
+        "Memory that the messages of a queue may hold, unless it has a bound of its own",
+        flag="--queue-max-bytes",
+    )
+    default_queue_ttl_seconds: float | None = setting(
+        None,
+        POLICY_KINDS["ttl_seconds"],
+        "Lifetime of a queue's messages, unless it has one of its own",
+        flag="--queue-ttl-seconds",
+    )
+    default_queue_overflow: Literal["reject", "drop_oldest"] = setting(
+        "reject",
+        POLICY_KINDS["overflow"],
+        "What happens to a message that finds no room in a queue, unless the queue has a rule of "
+        "its own: it is refused, or the oldest ones go",
+        flag="--queue-overflow",
+    )
+    default_queue_idle_seconds: float | None = setting(
+        None,
+        POLICY_KINDS["idle_seconds"],
+        "Time after which an empty queue that is not used is deleted, unless it has one of its own",
+        flag="--queue-idle-seconds",
+    )
+    auto_create: bool = setting(
+        True, Switch(), "Whether an enqueue, or a consumer that waits, creates the queue it names"
     )
     max_queues: int = setting(100, Whole(1, 1_000_000), "Queues that may exist at once")
     max_bytes: int = setting(
@@ -116,6 +145,8 @@ class Settings:
         Choice(("debug", "info", "warn", "error"), {"warning": "warn"}),
         "Least severe messages that are logged",
     )
+    #: What ``[queues.NAME]`` in the file declares, in its order.
+    declared_queues: tuple[DeclaredQueue, ...] = ()
 
     def __post_init__(self) -> None:
         for each in SETTINGS:
@@ -149,7 +180,18 @@ class Settings:
         """Return what to tell a person about variables that are ignored, a line each."""
         return tuple(environment_warnings(os.environ if environ is None else environ))
 
+    def queue_fields(self, name: str) -> dict[str, Any]:
+        """Return the fields of the policy that holds for a new queue of this name."""
+        defaults = {field: getattr(self, f"default_queue_{field}") for field in POLICY_KINDS}
+        return fields_for(name, defaults, self.declared_queues)
+
     def _check_together(self) -> None:
+        plain = sum(each.name.plain for each in self.declared_queues)
+        if plain > self.max_queues:
+            raise InvalidSetting(
+                f"the file declares {plain} queues, more than max_queues ({self.max_queues}); "
+                "raise max_queues or declare fewer"
+            )
         if self.server == "waitress" and self.max_waiting >= self.threads:
             raise InvalidSetting(
                 f"max_waiting ({self.max_waiting}) must be below threads ({self.threads}) with "
