@@ -55,7 +55,7 @@ ROOMS: dict[str, Room] = {
     WEBSOCKET: Room({CONTRACT, QUEUE, WIRE, API}, {"msgspec", "simple_websocket"}),
     WSGI: Room(
         {CONTRACT, QUEUE, WIRE, API, WEBSOCKET, SOCKETS, "zoldyq.metrics"},
-        {"falcon", "prometheus_client", "waitress"},
+        {"falcon", "msgspec", "prometheus_client", "waitress"},
     ),
     "zoldyq.server": Room({WSGI}, set()),
     "zoldyq.server.run": Room({CONTRACT, QUEUE, NATIVE, WSGI, "zoldyq.server.heap"}, set()),

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 
 import pytest
 
 from zoldyq import errors
 from zoldyq.client.errors import GatewayReply, ServerUnreachable, UnexpectedReply, error_of
-from zoldyq.wire import STATUS_OF, error_reply
-
-CODED = {
-    each.code: each
-    for _, each in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(each, errors.ZoldyQError)
-}
+from zoldyq.contract.errors import ERRORS
+from zoldyq.wire import error_reply
 
 
-@pytest.mark.parametrize("code", sorted(set(STATUS_OF) - {"unauthorized"}))
+@pytest.mark.parametrize("code", sorted(set(ERRORS) - {"unauthorized"}))
 def test_every_code_is_raised_as_its_class(code):
-    sent = error_reply(CODED[code]("do this", queue_name="a"))
+    sent = error_reply(ERRORS[code]("do this", queue_name="a"))
     error = error_of(sent.status, sent.body, "http://x")
-    assert type(error) is CODED[code]
+    assert type(error) is ERRORS[code]
     assert (error.message, error.details) == ("do this", {"queue_name": "a"})
 
 

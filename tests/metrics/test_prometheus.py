@@ -66,6 +66,7 @@ def test_each_queue_tells_its_counters(queues: QueueManager, collector: ZoldyQCo
         "zoldyq_queue_bytes": 0,
         "zoldyq_queue_oldest_age_seconds": 0,
         "zoldyq_waiting_consumers": 1,
+        "zoldyq_waiting_producers": 0,
         "zoldyq_enqueued_total": 3,
         "zoldyq_dequeued_total": 3,
         "zoldyq_queue_full_total": 1,

@@ -40,7 +40,7 @@ def manager() -> QueueManager:
 
 
 def names(manager: QueueManager) -> list[str]:
-    return [stats.name for stats in manager.all_stats()]
+    return [name for name, _ in manager.all_stats()]
 
 
 def in_line(manager: QueueManager, name: str, wake: Wake = ignore) -> ConsumerPlace:
@@ -109,7 +109,7 @@ class TestCreation:
     def test_statistics_are_ordered_by_name(self, manager: QueueManager) -> None:
         manager.enqueue_many("b", [b"1"])
         manager.enqueue_many("a", [b"2", b"3"])
-        assert [(stats.name, stats.size) for stats in manager.all_stats()] == [("a", 2), ("b", 1)]
+        assert [(name, stats.size) for name, stats in manager.all_stats()] == [("a", 2), ("b", 1)]
         assert manager.size == 3
 
     def test_a_queue_may_be_given_a_capacity_of_its_own(self, manager: QueueManager) -> None:

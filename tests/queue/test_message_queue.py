@@ -214,15 +214,20 @@ class TestClosing:
 class TestStats:
     def test_a_new_queue_has_done_nothing(self, queue: MessageQueue) -> None:
         stats = queue.stats()
-        assert (stats.name, stats.size, stats.capacity, stats.bytes) == ("emails", 0, 3, 0)
-        assert stats.oldest_enqueued_at is None
+        assert (stats.size, stats.capacity, stats.utilization, stats.bytes) == (0, 3, 0, 0)
+        assert stats.oldest_age_seconds == 0
 
     def test_the_oldest_message_is_the_one_at_the_head(self, queue: MessageQueue) -> None:
-        queue.begin_enqueue([b"1"], at=10)
-        queue.begin_enqueue([b"2"], at=20)
-        assert queue.stats().oldest_enqueued_at == 10
+        now = now_us()
+        queue.begin_enqueue([b"1"], at=now - 3_600_000_000)
+        queue.begin_enqueue([b"2"], at=now - 60_000_000)
+        assert queue.stats().oldest_age_seconds == pytest.approx(3600, abs=30)
         queue.dequeue()
-        assert queue.stats().oldest_enqueued_at == 20
+        assert queue.stats().oldest_age_seconds == pytest.approx(60, abs=30)
+
+    def test_no_message_is_younger_than_now(self, queue: MessageQueue) -> None:
+        queue.begin_enqueue([b"1"], at=now_us() + 3_600_000_000)
+        assert queue.stats().oldest_age_seconds == 0
 
     def test_a_message_that_was_handed_over_has_been_through(self, queue: MessageQueue) -> None:
         waiter = in_line(queue)

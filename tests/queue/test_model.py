@@ -377,7 +377,7 @@ class ManagerMachine(Machine):
 
     @invariant()
     def agrees_with_the_model(self) -> None:
-        stats = {each.name: each for each in self.manager.all_stats()}
+        stats = dict(self.manager.all_stats())
         assert list(stats) == sorted(self.existing)
         for name, model in self.existing.items():
             self.check(stats[name], model)

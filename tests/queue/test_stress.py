@@ -246,7 +246,7 @@ def take_or_hang_up(manager: QueueManager, rounds: int) -> int:
 
 def delete_again_and_again(manager: QueueManager, rounds: int) -> int:
     for _ in range(rounds):
-        if manager.all_stats():
+        if list(manager.all_stats()):
             manager.delete("stress")
     return 0
 

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-import inspect
-
 import msgspec
 import pytest
 
-from zoldyq import errors, wire
+from zoldyq import wire
 from zoldyq.contract.errors import (
     MissingPayload,
+    QueueClosed,
     QueueFull,
     Unauthorized,
     UpgradeRequired,
-    ZoldyQError,
 )
-from zoldyq.queue import Delivery, Message, QueueStats, Receipt
+from zoldyq.queue import Delivery, Message, Receipt
 
 NO_STORE = ("Cache-Control", "no-store")
 
@@ -124,53 +122,6 @@ class TestErrors:
         reply = wire.error_reply(MissingPayload("none"), (("Allow", "GET"),))
         assert ("Allow", "GET") in reply.headers
 
-    def test_every_error_that_reaches_a_client_has_a_status(self) -> None:
-        codes = {
-            error.code
-            for _, error in inspect.getmembers(errors, inspect.isclass)
-            if issubclass(error, ZoldyQError) and "code" in vars(error)
-        }
-        unseen = {ZoldyQError.code, errors.QueueClosed.code, errors.InvalidSetting.code}
-        assert set(wire.STATUS_OF) == codes - unseen
-
-
-def statistics(oldest: int | None) -> QueueStats:
-    return QueueStats(
-        name="emails",
-        size=1,
-        capacity=3,
-        bytes=97,
-        oldest_enqueued_at=oldest,
-        enqueued_total=10,
-        dequeued_total=9,
-        queue_full_total=2,
-        dequeue_timeout_total=4,
-        put_back_total=1,
-        purged_total=1,
-        waiting_consumers=0,
-        waiting_producers=5,
-    )
-
-
-class TestStatistics:
-    def test_tell_all_that_is_promised(self) -> None:
-        assert wire.stats_document(statistics(1_000_000), now=3_500_000) == {
-            "size": 1,
-            "capacity": 3,
-            "utilization": 0.333333,
-            "bytes": 97,
-            "oldest_age_seconds": 2.5,
-            "enqueued_total": 10,
-            "dequeued_total": 9,
-            "queue_full_total": 2,
-            "dequeue_timeout_total": 4,
-            "put_back_total": 1,
-            "purged_total": 1,
-            "waiting_consumers": 0,
-            "waiting_producers": 5,
-        }
-
-    @pytest.mark.parametrize("oldest", [None, 9_000_000])
-    def test_no_message_is_younger_than_now(self, oldest: int | None) -> None:
-        document = wire.stats_document(statistics(oldest), now=1_000_000)
-        assert document["oldest_age_seconds"] == 0
+    def test_an_error_that_no_server_sends_makes_no_reply(self) -> None:
+        with pytest.raises(TypeError):
+            wire.error_reply(QueueClosed("closed"))

@@ -376,31 +376,3 @@ class TestParameters:
             wire.parse_count(text, 10, "credit")
         assert refusal.value.details == {"minimum": 1, "maximum": 10}
         assert refusal.value.message == "credit must be a whole number from 1 to 10"
-
-    @pytest.mark.parametrize(
-        ("header", "expected"),
-        [
-            ("application/x-ndjson", True),
-            ("Application/X-NDJSON ; charset=utf-8", True),
-            ("application/json", False),
-            ("text/plain", False),
-            ("", False),
-            (None, False),
-        ],
-    )
-    def test_a_content_type(self, header: str | None, expected: bool) -> None:
-        assert wire.is_ndjson(header) is expected
-
-    @pytest.mark.parametrize(
-        ("header", "expected"),
-        [
-            ("application/x-ndjson", True),
-            ("text/html, application/x-ndjson;q=0.9", True),
-            ("*/*", False),
-            ("application/*", False),
-            ("application/json", False),
-            (None, False),
-        ],
-    )
-    def test_an_accept_header(self, header: str | None, expected: bool) -> None:
-        assert wire.accepts_ndjson(header) is expected

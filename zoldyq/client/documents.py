@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
 from zoldyq.client.errors import UnexpectedReply, UnreadablePayload
+from zoldyq.contract import statistics
 
 _T = TypeVar("_T")
 
@@ -57,22 +59,10 @@ class Receipt(msgspec.Struct, frozen=True):
     dropped: int = 0
 
 
-class QueueStats(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStats(statistics.QueueStats):
     """The statistics of one queue. Names that end in ``_total`` count since the queue exists."""
 
-    size: int
-    capacity: int
-    utilization: float
-    bytes: int
-    oldest_age_seconds: float
-    enqueued_total: int
-    dequeued_total: int
-    queue_full_total: int
-    dequeue_timeout_total: int
-    put_back_total: int
-    purged_total: int
-    waiting_consumers: int
-    waiting_producers: int = 0
     expired_total: int = 0
     overflow_dropped_total: int = 0
     max_bytes: int | None = None

@@ -22,11 +22,11 @@ reply. The classes here stand beside them, under the same root::
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from zoldyq.contract.errors import Unauthorized, ZoldyQError
+from zoldyq.contract.errors import ERRORS, Unauthorized, ZoldyQError
 
 # What gateways answer while they do not reach a server, or protect it: also from clients that
 # send too much.
@@ -166,7 +166,7 @@ def error_of(status: int, body: bytes, where: str, *, with_token: bool = False) 
         code, message = document.pop("error"), document.pop("message")
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, KeyError):
         return _error_of_a_stranger(status, where)
-    found = _CLASS_OF.get(str(code))
+    found = ERRORS.get(str(code))
     if found is None:
         return UnexpectedReply(str(message), **{**document, "status": status, "error": code})
     if found is Unauthorized:
@@ -192,17 +192,3 @@ def _about_the_token(message: str, with_token: bool) -> str:
     if with_token:
         return f"the server does not know the token that this client has ({message})"
     return f"this client has no token, and the server asks for one ({message})"
-
-
-def _with_subclasses(error: type[ZoldyQError]) -> Iterator[type[ZoldyQError]]:
-    yield error
-    for subclass in error.__subclasses__():
-        yield from _with_subclasses(subclass)
-
-
-# Classes that only group others have the code of the root, and no server sends that.
-_CLASS_OF = {
-    error.code: error
-    for error in _with_subclasses(ZoldyQError)
-    if "code" in vars(error) and not issubclass(error, ClientError)
-}

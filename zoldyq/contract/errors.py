@@ -1,7 +1,9 @@
 """Everything ZoldyQ refuses, and why.
 
-Each error carries a stable ``code`` for programs, a text for people that says what to do, and
-``details`` for both. HTTP statuses are not known here: :mod:`zoldyq.wire` maps the codes.
+Each class says all that is fixed about an error: the stable ``code`` for programs, the HTTP
+``status`` and ``headers`` of the reply, and whether the connection ``closes`` after it. An
+instance adds a text for people that says what to do, and ``details`` for people and programs.
+Replies, the OpenAPI document and the client follow from these classes.
 
 ::
 
@@ -25,10 +27,11 @@ Each error carries a stable ``code`` for programs, a text for people that says w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 __all__ = [
+    "ERRORS",
     "BadRequest",
     "BatchExceedsCapacity",
     "BodyTooLarge",
@@ -73,11 +76,19 @@ __all__ = [
 class ZoldyQError(Exception):
     """Root of all errors of ZoldyQ.
 
-    ``code`` is stable and machine-readable, ``message`` tells a person what to do, ``details``
-    are JSON-ready facts such as the queue's capacity.
+    ``message`` tells a person what to do, ``details`` are JSON-ready facts such as the queue's
+    capacity.
     """
 
+    #: Stable and machine-readable.
     code: ClassVar[str] = "error"
+    #: Status of the HTTP reply; None for errors that no server sends.
+    status: ClassVar[int | None] = None
+    #: Headers that every reply with this error has.
+    headers: ClassVar[tuple[tuple[str, str], ...]] = ()
+    #: Whether the server closes the connection after the reply, because it cannot tell where the
+    #: next request begins, or wants no other.
+    closes: ClassVar[bool] = False
 
     def __init__(self, message: str, **details: object) -> None:
         super().__init__(message)
@@ -87,6 +98,8 @@ class ZoldyQError(Exception):
 
 class BadRequest(ZoldyQError):
     """The request itself is wrong; sending it again will not help."""
+
+    status = 400
 
 
 class InvalidQueueName(BadRequest):
@@ -117,12 +130,14 @@ class BodyTooLarge(BadRequest):
     """The body, or a WebSocket message, is larger than the server takes."""
 
     code = "body_too_large"
+    status = 413
 
 
 class BatchExceedsCapacity(BadRequest):
     """The batch would not fit into the queue even if it were empty."""
 
     code = "batch_exceeds_capacity"
+    status = 422
 
 
 class InvalidTimeout(BadRequest):
@@ -147,64 +162,80 @@ class NotFound(BadRequest):
     """There is nothing at this path."""
 
     code = "not_found"
+    status = 404
 
 
 class QueueNotFound(BadRequest):
     """No queue has this name."""
 
     code = "queue_not_found"
+    status = 404
 
 
 class MethodNotAllowed(BadRequest):
     """The path is known, but not with this method."""
 
     code = "method_not_allowed"
+    status = 405
 
 
 class QueueExists(BadRequest):
     """The queue exists with another capacity."""
 
     code = "queue_exists"
+    status = 409
 
 
 class MalformedRequest(BadRequest):
     """The bytes are no HTTP request, or no WebSocket handshake."""
 
     code = "malformed_request"
+    closes = True
 
 
 class HeadersTooLarge(BadRequest):
     """The request head is larger than the server takes."""
 
     code = "headers_too_large"
+    status = 431
+    closes = True
 
 
 class UnsupportedExpectation(BadRequest):
     """``Expect`` asks for something other than ``100-continue``."""
 
     code = "unsupported_expectation"
+    status = 417
+    closes = True
 
 
 class UnsupportedEncoding(BadRequest):
     """The body is sent in a transfer or content encoding that the server does not read."""
 
     code = "unsupported_encoding"
+    status = 415
 
 
 class UpgradeRequired(BadRequest):
     """The WebSocket handshake asks for a version other than 13."""
 
     code = "upgrade_required"
+    status = 426
+    headers = (("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"))
 
 
 class Refused(ZoldyQError):
     """The caller is not let in."""
+
+    status = 403
 
 
 class Unauthorized(Refused):
     """A token is required and none of those known was given."""
 
     code = "unauthorized"
+    status = 401
+    headers = (("WWW-Authenticate", "Bearer"),)
 
 
 class ForbiddenOrigin(Refused):
@@ -216,23 +247,29 @@ class ForbiddenOrigin(Refused):
 class Overloaded(ZoldyQError):
     """Nothing is wrong with the request; it may succeed later."""
 
+    status = 503
+    headers = (("Retry-After", "1"),)
+
 
 class QueueFull(Overloaded):
     """There is no room in the queue, and none came in time."""
 
     code = "queue_full"
+    status = 429
 
 
 class MemoryLimit(Overloaded):
     """All queues together hold as many bytes as the server may."""
 
     code = "memory_limit"
+    status = 429
 
 
 class MaxQueuesReached(Overloaded):
     """As many queues exist as the server may hold."""
 
     code = "max_queues_reached"
+    status = 507
 
 
 class TooManyWaiting(Overloaded):
@@ -245,6 +282,7 @@ class TooManyConnections(Overloaded):
     """As many connections are open as the server takes."""
 
     code = "too_many_connections"
+    closes = True
 
 
 class TooManyWebSockets(Overloaded):
@@ -263,10 +301,14 @@ class RequestTimeout(Overloaded):
     """The client took too long to send its request."""
 
     code = "request_timeout"
+    status = 408
+    closes = True
 
 
 class ServerFault(ZoldyQError):
     """Something that only the operator can mend."""
+
+    status = 500
 
 
 class UnsafeServer(ServerFault):
@@ -279,6 +321,7 @@ class WebSocketUnavailable(ServerFault):
     """The WSGI server gives the application no socket."""
 
     code = "websocket_unavailable"
+    status = 501
 
 
 class InternalError(ServerFault):
@@ -297,3 +340,18 @@ class InvalidSetting(ZoldyQError):
     """A setting has a value that no server can start with."""
 
     code = "invalid_setting"
+
+
+def _subclasses_of(error: type[ZoldyQError]) -> Iterator[type[ZoldyQError]]:
+    for subclass in error.__subclasses__():
+        yield subclass
+        yield from _subclasses_of(subclass)
+
+
+#: The errors that a server tells its clients, by their codes. Classes that only group others have
+#: no code of their own.
+ERRORS: Mapping[str, type[ZoldyQError]] = {
+    error.code: error
+    for error in _subclasses_of(ZoldyQError)
+    if error.status is not None and "code" in vars(error)
+}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
-from operator import attrgetter
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -18,50 +17,14 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from zoldyq import __version__
+from zoldyq.contract.statistics import FIGURES
 from zoldyq.metrics.durations import BOUNDS, Durations, OperationDurations
-from zoldyq.queue import Queues, QueueStats, now_us
+from zoldyq.queue import Queues
 
-_ReadStats = Callable[[QueueStats], float]
-
-
-def _oldest_age_seconds(stats: QueueStats) -> float:
-    if stats.oldest_enqueued_at is None:
-        return 0.0
-    return max(now_us() - stats.oldest_enqueued_at, 0) / 1_000_000
-
-
-#: Per queue: the name of the metric, what it means, and where it is read.
-_GAUGES: Sequence[tuple[str, str, _ReadStats]] = (
-    ("zoldyq_queue_size", "Messages in the queue", attrgetter("size")),
-    ("zoldyq_queue_capacity", "Messages that the queue may hold", attrgetter("capacity")),
-    ("zoldyq_queue_bytes", "Bytes charged for the messages in the queue", attrgetter("bytes")),
-    ("zoldyq_queue_oldest_age_seconds", "Age of the oldest message", _oldest_age_seconds),
-    (
-        "zoldyq_waiting_consumers",
-        "Consumers that wait for a message",
-        attrgetter("waiting_consumers"),
-    ),
-)
-_COUNTERS: Sequence[tuple[str, str, _ReadStats]] = (
-    ("zoldyq_enqueued_total", "Messages accepted", attrgetter("enqueued_total")),
-    ("zoldyq_dequeued_total", "Messages handed out", attrgetter("dequeued_total")),
-    (
-        "zoldyq_queue_full_total",
-        "Enqueues refused because the queue was full",
-        attrgetter("queue_full_total"),
-    ),
-    (
-        "zoldyq_dequeue_timeout_total",
-        "Dequeues that ended without a message",
-        attrgetter("dequeue_timeout_total"),
-    ),
-    (
-        "zoldyq_put_back_total",
-        "Messages returned to the queue because they could not be delivered",
-        attrgetter("put_back_total"),
-    ),
-    ("zoldyq_purged_total", "Messages dropped by a purge", attrgetter("purged_total")),
-)
+_FAMILY_OF: Mapping[str, type[CounterMetricFamily | GaugeMetricFamily]] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+}
 
 
 class ZoldyQCollector(Collector):
@@ -101,17 +64,13 @@ class ZoldyQCollector(Collector):
         yield from self._of_server()
 
     def _of_queues(self) -> Iterator[Metric]:
-        every = self._queues.all_stats()
-        for name, text, read in _GAUGES:
-            gauge = GaugeMetricFamily(name, text, labels=["queue"])
-            for stats in every:
-                gauge.add_metric([stats.name], read(stats))
-            yield gauge
-        for name, text, read in _COUNTERS:
-            counter = CounterMetricFamily(name, text, labels=["queue"])
-            for stats in every:
-                counter.add_metric([stats.name], read(stats))
-            yield counter
+        every = list(self._queues.all_stats())
+        for figure in FIGURES:
+            if figure.metric is not None:
+                family = _FAMILY_OF[figure.kind](figure.metric, figure.meaning, labels=["queue"])
+                for name, stats in every:
+                    family.add_metric([name], getattr(stats, figure.name))
+                yield family
         dropped = CounterMetricFamily(
             "zoldyq_dropped_total",
             "Messages accepted and neither delivered nor purged",

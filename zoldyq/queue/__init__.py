@@ -7,12 +7,14 @@
     message = queue.dequeue(timeout=5)
 """
 
+from zoldyq.contract.names import check_queue_name
+from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.line import Bell, ConsumerPlace, Place, ProducerPlace, Wake, deadline_after
 from zoldyq.queue.manager import QueueManager
 from zoldyq.queue.memory import MemoryBudget
-from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, Message, QueueStats, Receipt, now_us
+from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, Message, Receipt, now_us
 from zoldyq.queue.message_queue import MessageQueue
-from zoldyq.queue.protocol import Queues, check_queue_name
+from zoldyq.queue.protocol import Queues
 
 __all__ = [
     "MESSAGE_OVERHEAD",

@@ -8,8 +8,7 @@ against no limit, and is forgotten when the last consumer leaves.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Iterator, Mapping, Sequence
 
 from zoldyq.contract.errors import (
     InvalidCapacity,
@@ -19,10 +18,11 @@ from zoldyq.contract.errors import (
     QueueNotFound,
     ShuttingDown,
 )
+from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.blocking import BlockingCalls
 from zoldyq.queue.line import ConsumerPlace, ProducerPlace, Wake
 from zoldyq.queue.memory import MemoryBudget
-from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, QueueStats, Receipt
+from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, Receipt
 from zoldyq.queue.message_queue import MessageQueue
 
 #: A queue's messages are numbered within so many bits.
@@ -181,9 +181,14 @@ class QueueManager(BlockingCalls):
         """Return one queue's statistics. Raises QueueNotFound."""
         return self._existing(name).stats()
 
-    def all_stats(self) -> list[QueueStats]:
-        """Return the statistics of every queue, ordered by name."""
-        return [queue.stats() for queue in sorted(self._snapshot(), key=attrgetter("name"))]
+    def all_stats(self) -> Iterator[tuple[str, QueueStats]]:
+        """Yield name and statistics of every queue, ordered by name.
+
+        Each is looked at when its turn comes.
+        """
+        queues = {queue.name: queue for queue in self._snapshot()}
+        for name in sorted(queues):
+            yield name, queues[name].stats()
 
     @property
     def dropped(self) -> Mapping[str, int]:

@@ -64,26 +64,3 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     def rest(self, count: int) -> Delivery:
         """Return this delivery without its first ``count`` messages."""
         return Delivery(self.messages[count:], self.queue_size, self.numbers[count:])
-
-
-class QueueStats(msgspec.Struct, frozen=True, gc=False):
-    """One consistent look at a queue.
-
-    ``bytes`` is what the queued messages are charged (payload plus :data:`MESSAGE_OVERHEAD`
-    each); ``oldest_enqueued_at`` is in microseconds since the epoch, None when empty. At any
-    moment ``enqueued_total + put_back_total == dequeued_total + purged_total + size``.
-    """
-
-    name: str
-    size: int
-    capacity: int
-    bytes: int
-    oldest_enqueued_at: int | None
-    enqueued_total: int
-    dequeued_total: int
-    queue_full_total: int
-    dequeue_timeout_total: int
-    put_back_total: int
-    purged_total: int
-    waiting_consumers: int
-    waiting_producers: int

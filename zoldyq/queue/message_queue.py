@@ -21,6 +21,7 @@ from zoldyq.contract.errors import (
     QueueFull,
     ShuttingDown,
 )
+from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.blocking import sleep_for_messages, sleep_for_room
 from zoldyq.queue.line import (
     Bell,
@@ -32,7 +33,7 @@ from zoldyq.queue.line import (
     wake_all,
 )
 from zoldyq.queue.memory import MemoryBudget
-from zoldyq.queue.message import Delivery, Message, QueueStats, Receipt, now_us
+from zoldyq.queue.message import Delivery, Message, Receipt, now_us
 from zoldyq.queue.store import Store
 
 
@@ -279,7 +280,7 @@ class MessageQueue(Store):
     def stats(self) -> QueueStats:
         """Return one consistent snapshot of size, counters and lines."""
         with self._lock:
-            return self._stats(self.name, len(self._consumers), len(self._producers))
+            return self._stats(len(self._consumers), len(self._producers))
 
     # -- below: the caller holds the lock -----------------------------------------------------
 

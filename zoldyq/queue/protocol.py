@@ -1,37 +1,20 @@
-"""What a server needs of its queues, whoever keeps them, and the names that they may have."""
+"""What a server needs of its queues, wherever they are kept."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from zoldyq.contract.errors import InvalidQueueName
+from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.line import ConsumerPlace, ProducerPlace, Wake
-from zoldyq.queue.message import Delivery, QueueStats, Receipt
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
-
-
-def check_queue_name(name: str) -> None:
-    """Accept a queue's name, or say what is wrong with it.
-
-    Raises:
-        InvalidQueueName: the name is not 1 to 128 characters of ``A-Z a-z 0-9 . _ : -``
-            beginning with a letter or digit.
-    """
-    if _NAME.fullmatch(name) is None:
-        raise InvalidQueueName(
-            "a queue's name has 1 to 128 characters of A-Z a-z 0-9 . _ : - and begins with a "
-            "letter or digit"
-        )
+from zoldyq.queue.message import Delivery, Receipt
 
 
 class Queues(Protocol):
     """What a server needs of its queues. Every call is by name, and none of them sleeps.
 
-    Names are valid ones (:func:`check_queue_name`). :class:`QueueManager` keeps the queues in
-    this process; another implementation may keep them elsewhere.
+    Names are valid ones (:func:`zoldyq.contract.names.check_queue_name`). :class:`QueueManager`
+    keeps the queues in this process; another implementation may keep them elsewhere.
     """
 
     def begin_enqueue(
@@ -75,8 +58,11 @@ class Queues(Protocol):
     def stats(self, name: str) -> QueueStats:
         """Return one queue's statistics. Raises QueueNotFound for an unknown name."""
 
-    def all_stats(self) -> list[QueueStats]:
-        """Return the statistics of every queue, by name."""
+    def all_stats(self) -> Iterable[tuple[str, QueueStats]]:
+        """Yield name and statistics of every queue, ordered by name.
+
+        A queue may be looked at when its turn comes, so that callers can pause in between.
+        """
 
     def close(self) -> Mapping[str, int]:
         """Drop what is left, after :meth:`drain`; return how many messages each queue held."""

@@ -20,14 +20,15 @@ from itertools import islice, repeat
 from time import time_ns
 from typing import TypeVar
 
+from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.memory import MemoryBudget
 from zoldyq.queue.message import (
     MESSAGE_OVERHEAD,
     Delivery,
     Message,
-    QueueStats,
     Receipt,
     cost_of,
+    now_us,
 )
 
 _T = TypeVar("_T")
@@ -246,15 +247,16 @@ class Store(ABC):
                 del messages[_count_within(messages, max_bytes) :]
             return Delivery(messages, len(self._messages))
 
-    def _stats(self, name: str, waiting_consumers: int, waiting_producers: int) -> QueueStats:
+    def _stats(self, waiting_consumers: int, waiting_producers: int) -> QueueStats:
         enqueued = self._next - self._first
         size = len(self._messages)
+        age = max(now_us() - self._messages[0].enqueued_at, 0) if size else 0
         return QueueStats(
-            name=name,
             size=size,
             capacity=self.capacity,
+            utilization=round(size / self.capacity, 6),
             bytes=self._bytes,
-            oldest_enqueued_at=self._messages[0].enqueued_at if self._messages else None,
+            oldest_age_seconds=age / 1_000_000,
             enqueued_total=enqueued,
             # Derived, so that nothing can be lost between two counters.
             dequeued_total=enqueued + self._put_back_total - self._purged_total - size,

@@ -35,7 +35,7 @@ def waiting(rig: Rig, queue: str = "q") -> int:
 
 def park(rig: Rig) -> tuple[Connection, Pipe]:
     """A connection whose request stands in the line of ``q``."""
-    if not any(stats.name == "q" for stats in rig.queues.all_stats()):
+    if not any(name == "q" for name, _ in rig.queues.all_stats()):
         rig.queues.create("q", 1000)
     before = waiting(rig)
     connection, pipe = rig.connect()

@@ -122,7 +122,7 @@ class TestPush:
             wait_until(lambda: server.sessions.open == 1)
             client.send(client_frame(close_payload(1000), 0x88))
             assert client.receive_close() == 1000
-            assert server.queues.all_stats() == []
+            assert list(server.queues.all_stats()) == []
 
 
 def drain(client: RawClient) -> list[int]:

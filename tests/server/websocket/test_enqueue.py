@@ -273,4 +273,4 @@ class TestBrokenRules:
             client.send(client_frame(b'{"payload":1}')[:cut])
             client.reset()
             wait_until(lambda: server.sessions.open == 0)
-            assert server.queues.all_stats() == []
+            assert list(server.queues.all_stats()) == []

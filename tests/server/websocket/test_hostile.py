@@ -82,7 +82,7 @@ def flood(client: RawClient, frame: bytes) -> None:
 
 
 def sizes(server: WebSocketServer) -> dict[str, int]:
-    return {stats.name: stats.size for stats in server.queues.all_stats()}
+    return {name: stats.size for name, stats in server.queues.all_stats()}
 
 
 class TestOffences:

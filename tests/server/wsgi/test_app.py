@@ -152,7 +152,7 @@ class TestBodies:
     ) -> None:
         answer = call(app, "POST", "/queues/a/enqueue", b'{"payload": 1}', CONTENT_LENGTH="20")
         assert code_of(answer) == (400, "malformed_request")
-        assert queues.all_stats() == []
+        assert list(queues.all_stats()) == []
 
     def test_a_compressed_one_is_refused(self, app: ZoldyQApp) -> None:
         answer = post(app, "/queues/a/enqueue", b"{}", HTTP_CONTENT_ENCODING="gzip")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
+from typing import Literal
 
 import msgspec
 
@@ -25,11 +26,10 @@ from zoldyq.queue import (
     Queues,
     Wake,
     check_queue_name,
-    now_us,
 )
 from zoldyq.server.api.refusals import Refusals
 from zoldyq.server.api.waits import DequeueWait, EnqueueWait, give_back
-from zoldyq.wire import Buffer, Reply
+from zoldyq.wire import Buffer, Reply, documents
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -209,32 +209,33 @@ class Operations:
 
     def list_queues(self) -> Reply:
         """Return the statistics of all queues."""
-        return wire.document_reply(self._queues_document())
+        queues = dict(self.queues.all_stats())
+        return wire.document_reply(documents.Queues(len(queues), queues))
 
     def show_queue(self, name: str) -> Reply:
         """Return the statistics of one queue."""
         check_queue_name(name)
         stats = self.queues.stats(name)
-        return wire.document_reply({"queue_name": name, **wire.stats_document(stats, now_us())})
+        return wire.document_reply(documents.queue_document(name, stats))
 
     def create_queue(self, name: str, body: Buffer) -> Reply:
         """Create a queue with a capacity of its own."""
         check_queue_name(name)
         capacity = wire.parse_capacity(body)
         created = self.queues.create(name, capacity)
-        document = {"created": created, "queue_name": name, "capacity": capacity}
+        document = documents.Created(created, name, capacity)
         return wire.document_reply(document, 201 if created else 200)
 
     def delete_queue(self, name: str) -> Reply:
         """Delete a queue with what is in it, ending its waiters."""
         check_queue_name(name)
         dropped = self.queues.delete(name)
-        return wire.document_reply({"deleted": True, "queue_name": name, "dropped": dropped})
+        return wire.document_reply(documents.Deleted(True, name, dropped))
 
     def purge_queue(self, name: str) -> Reply:
         """Drop the messages of a queue."""
         check_queue_name(name)
-        return wire.document_reply({"queue_name": name, "purged": self.queues.purge(name)})
+        return wire.document_reply(documents.Purged(name, self.queues.purge(name)))
 
     def live(self) -> Reply:
         """Tell that the process lives, and nothing else: for probes, which ask often."""
@@ -242,33 +243,23 @@ class Operations:
 
     def health(self) -> Reply:
         """Tell that the process lives, and how its queues are."""
+        status: Literal["draining", "healthy"] = "draining" if self.queues.draining else "healthy"
+        uptime = round(time.monotonic() - self._started, 3)
+        queues = dict(self.queues.all_stats())
         return wire.document_reply(
-            {
-                "status": "draining" if self.queues.draining else "healthy",
-                "uptime_seconds": round(time.monotonic() - self._started, 3),
-                "version": __version__,
-                **self._queues_document(),
-            }
+            documents.Health(status, uptime, __version__, len(queues), queues)
         )
 
     def ready(self) -> Reply:
         """Tell whether new messages are welcome: 503 with the reason where they are not."""
-        reason = None
         if self.queues.draining:
-            reason = "shutting_down"
-        elif self.queues.memory_full:
-            reason = "memory_limit"
-        if reason is None:
-            return wire.document_reply({"ready": True})
-        return wire.document_reply({"ready": False, "reason": reason}, 503)
-
-    def _queues_document(self) -> dict[str, object]:
-        now = now_us()
-        queues = {stats.name: wire.stats_document(stats, now) for stats in self.queues.all_stats()}
-        return {"total_queues": len(queues), "queues": queues}
+            return wire.document_reply(documents.Ready(False, "shutting_down"), 503)
+        if self.queues.memory_full:
+            return wire.document_reply(documents.Ready(False, "memory_limit"), 503)
+        return wire.document_reply(documents.Ready(True))
 
 
-_ALIVE = wire.document_reply({"alive": True})
+_ALIVE = wire.document_reply(documents.Live(True))
 
 
 def _delivery_reply(call: DequeueCall, delivery: Delivery) -> Reply:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any
 
+from msgspec.json import schema_components
+
 from zoldyq import __version__
+from zoldyq.contract.errors import ERRORS
+from zoldyq.contract.names import NAME_PATTERN
+from zoldyq.contract.statistics import FIGURES
 from zoldyq.server.api.operations import Limits
-from zoldyq.wire import JSON, NDJSON, STATUS_OF, Reply, encode_document
+from zoldyq.wire import JSON, NDJSON, Reply, documents, encode_document
 
 _Part = dict[str, Any]
 
@@ -26,8 +32,6 @@ more.
 
 def openapi_document(limits: Limits, max_capacity: int) -> Reply:
     """Return the document for a server with these limits, also on a queue's capacity."""
-    capacity = {"type": "integer", "minimum": 1, "maximum": max_capacity}
-    create = _object({"capacity": capacity}, closed=True)
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -42,7 +46,7 @@ def openapi_document(limits: Limits, max_capacity: int) -> Reply:
         "paths": {**_message_paths(limits), **_queue_paths(), **_state_paths()},
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-            "schemas": {**_SCHEMAS, "Create": create},
+            "schemas": _schemas(max_capacity),
         },
     }
     return Reply(200, encode_document(document), headers=(("Cache-Control", "no-cache"),))
@@ -218,7 +222,7 @@ def _response(description: str, content: _Part | None) -> _Part:
 
 def _codes(status: int) -> str:
     """Return the codes that an error document with this status may hold."""
-    return " or ".join(f"`{code}`" for code, own in STATUS_OF.items() if own == status)
+    return " or ".join(f"`{code}`" for code, error in ERRORS.items() if error.status == status)
 
 
 def _ref(schema: str) -> _Part:
@@ -252,94 +256,59 @@ _NAME: _Part = {
     "name": "name",
     "in": "path",
     "required": True,
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"},
+    "schema": {"type": "string", "pattern": f"^{NAME_PATTERN}$"},
 }
 
 
 # -- schemas ---------------------------------------------------------------------------------------
 
-_WHOLE: _Part = {"type": "integer", "minimum": 0}
-_NUMBER: _Part = {"type": "number", "minimum": 0}
-_TEXT: _Part = {"type": "string"}
-_YES: _Part = {"const": True}
 _ANY: _Part = {"description": "Any JSON, kept as it was written"}
+_DOCUMENTS = (
+    documents.Created,
+    documents.Deleted,
+    documents.Enqueued,
+    documents.Error,
+    documents.Health,
+    documents.Live,
+    documents.Message,
+    documents.Messages,
+    documents.Purged,
+    documents.Queue,
+    documents.Queues,
+    documents.Ready,
+)
 
 
-def _object(properties: _Part, *, optional: tuple[str, ...] = (), closed: bool = False) -> _Part:
-    """Describe an object whose members are all there, but for ``optional`` ones."""
+def _schemas(max_capacity: int) -> _Part:
+    """Return the schema of every document, by its name."""
+    _, schemas = schema_components(_DOCUMENTS, ref_template="#/components/schemas/{name}")
+    for schema in schemas.values():
+        schema["description"] = cleandoc(schema["description"])
+    for statistics in ("QueueStats", "Queue"):
+        for figure in FIGURES:
+            schemas[statistics]["properties"][figure.name] |= {
+                "description": figure.meaning,
+                "minimum": 0,
+            }
+    capacity = {"type": "integer", "minimum": 1, "maximum": max_capacity}
     return {
-        "type": "object",
-        "properties": properties,
-        "required": [name for name in properties if name not in optional],
-        **({"additionalProperties": False} if closed else {}),
+        **schemas,
+        "Create": _closed("capacity", capacity),
+        "Enqueue": {
+            "oneOf": [
+                _closed("payload", _ANY),
+                _closed("payloads", {"type": "array", "items": _ANY, "minItems": 1}),
+            ]
+        },
+        "Dequeued": {"oneOf": [_ref("Message"), _ref("Messages")]},
     }
 
 
-_MESSAGE = {"payload": _ANY, "enqueued_at": _WHOLE}
-_STATS: _Part = {
-    "size": _WHOLE,
-    "capacity": _WHOLE,
-    "utilization": _NUMBER,
-    "bytes": _WHOLE,
-    "oldest_age_seconds": _NUMBER,
-    "enqueued_total": _WHOLE,
-    "dequeued_total": _WHOLE,
-    "queue_full_total": _WHOLE,
-    "dequeue_timeout_total": _WHOLE,
-    "put_back_total": _WHOLE,
-    "purged_total": _WHOLE,
-    "waiting_consumers": _WHOLE,
-    "waiting_producers": _WHOLE,
-}
-_QUEUES: _Part = {
-    "total_queues": _WHOLE,
-    "queues": {"type": "object", "additionalProperties": _ref("Stats")},
-}
-_SCHEMAS: _Part = {
-    "Enqueue": {
-        "oneOf": [
-            _object({"payload": _ANY}, closed=True),
-            _object({"payloads": {"type": "array", "items": _ANY, "minItems": 1}}, closed=True),
-        ]
-    },
-    "Enqueued": _object(
-        {
-            "queued": _YES,
-            "queue_name": _TEXT,
-            "count": {"type": "integer", "minimum": 1, "description": "Given for a batch"},
-            "queue_size": _WHOLE,
-            "enqueued_at": _WHOLE,
-        },
-        optional=("count",),
-    ),
-    "Dequeued": {"oneOf": [_ref("Message"), _ref("Messages")]},
-    "Message": _object({**_MESSAGE, "queue_name": _TEXT, "queue_size": _WHOLE}),
-    "Messages": _object(
-        {
-            "messages": {"type": "array", "items": _object(_MESSAGE)},
-            "queue_name": _TEXT,
-            "count": _WHOLE,
-            "queue_size": _WHOLE,
-        }
-    ),
-    "Stats": _object(_STATS),
-    "Queue": _object({"queue_name": _TEXT, **_STATS}),
-    "Queues": _object(_QUEUES),
-    "Created": _object({"created": {"type": "boolean"}, "queue_name": _TEXT, "capacity": _WHOLE}),
-    "Deleted": _object({"deleted": _YES, "queue_name": _TEXT, "dropped": _WHOLE}),
-    "Purged": _object({"queue_name": _TEXT, "purged": _WHOLE}),
-    "Health": _object(
-        {
-            "status": {"enum": ["healthy", "draining"]},
-            "uptime_seconds": _NUMBER,
-            "version": _TEXT,
-            **_QUEUES,
-        }
-    ),
-    "Live": _object({"alive": _YES}),
-    "Ready": _object(
-        {"ready": {"type": "boolean"}, "reason": {"enum": ["shutting_down", "memory_limit"]}},
-        optional=("reason",),
-    ),
-    "Error": _object({"error": {"enum": sorted(STATUS_OF)}, "message": _TEXT}),
-}
+def _closed(name: str, value: _Part) -> _Part:
+    """Describe a body with this field and no other."""
+    return {
+        "type": "object",
+        "properties": {name: value},
+        "required": [name],
+        "additionalProperties": False,
+    }

@@ -1,0 +1,155 @@
+"""The documents that clients get, field by field.
+
+Most are encoded from the classes here. Those of the hot path are written from byte templates in
+:mod:`zoldyq.wire.replies`, and are described here for the OpenAPI document. ``Any JSON`` is a
+payload, kept as it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from operator import attrgetter
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from zoldyq.contract.errors import ERRORS
+from zoldyq.contract.statistics import QueueStats
+
+Whole = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0)]
+Yes = Annotated[bool, Meta(extra_json_schema={"const": True})]
+AnyJson = Annotated[Raw, Meta(description="Any JSON, kept as it was written")]
+BatchCount = Annotated[int, Meta(ge=1, description="Given for a batch")]
+Code = Annotated[str, Meta(extra_json_schema={"enum": sorted(ERRORS)})]
+
+
+class Enqueued(Struct, kw_only=True):
+    """Messages are queued. ``enqueued_at`` is in microseconds since the epoch."""
+
+    queued: Yes
+    queue_name: str
+    count: BatchCount | UnsetType = UNSET
+    queue_size: Whole
+    enqueued_at: Whole
+
+
+class Message(Struct):
+    """The only message of a reply."""
+
+    payload: AnyJson
+    queue_name: str
+    queue_size: Whole
+    enqueued_at: Whole
+
+
+class MessageInBatch(Struct):
+    """One of the messages of a reply or frame."""
+
+    payload: AnyJson
+    enqueued_at: Whole
+
+
+class Messages(Struct):
+    """The messages of a reply, oldest first."""
+
+    messages: list[MessageInBatch]
+    queue_name: str
+    count: Whole
+    queue_size: Whole
+
+
+class StreamedMessage(Struct):
+    """The message of a WebSocket frame."""
+
+    payload: AnyJson
+    queue_name: str
+    enqueued_at: Whole
+
+
+class StreamedMessages(Struct):
+    """The messages of a WebSocket frame, oldest first."""
+
+    messages: list[MessageInBatch]
+    queue_name: str
+    count: Whole
+
+
+class Created(Struct):
+    """Whether a queue is new."""
+
+    created: bool
+    queue_name: str
+    capacity: Whole
+
+
+class Deleted(Struct):
+    """A queue was deleted, with so many messages in it."""
+
+    deleted: Yes
+    queue_name: str
+    dropped: Whole
+
+
+class Purged(Struct):
+    """So many messages were dropped from a queue."""
+
+    queue_name: str
+    purged: Whole
+
+
+class Queues(Struct):
+    """The statistics of all queues, by name."""
+
+    total_queues: Whole
+    queues: Mapping[str, QueueStats]
+
+
+class Health(Struct):
+    """How the server is."""
+
+    status: Literal["healthy", "draining"]
+    uptime_seconds: Seconds
+    version: str
+    total_queues: Whole
+    queues: Mapping[str, QueueStats]
+
+
+class Live(Struct):
+    """The process lives."""
+
+    alive: Yes
+
+
+class Ready(Struct):
+    """Whether new messages are welcome, and why not."""
+
+    ready: bool
+    reason: Literal["shutting_down", "memory_limit"] | UnsetType = UNSET
+
+
+class Error(Struct):
+    """Why a request was refused, beside details such as the queue's name."""
+
+    error: Code
+    message: str
+
+
+_stats_of = attrgetter(*(each.name for each in fields(QueueStats)))
+
+#: The statistics of one queue, beside its name.
+Queue = msgspec.defstruct(
+    "Queue",
+    [("queue_name", str), *get_type_hints(QueueStats).items()],
+    module=__name__,
+    namespace={"__doc__": "The statistics of one queue."},
+)
+
+
+def queue_document(name: str, stats: QueueStats) -> Struct:
+    """Return the statistics of one queue."""
+    document: Any = Queue
+    described: Struct = document(name, *_stats_of(stats))
+    return described
