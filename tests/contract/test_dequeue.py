@@ -57,10 +57,11 @@ def test_several_messages_at_once(api: Api, queue: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?count=1"])
-def test_lines_for_those_who_accept_them(api: Api, queue: str, query: str) -> None:
+@pytest.mark.parametrize("lines", [NDJSON, "application/jsonl"])
+def test_lines_for_those_who_accept_them(api: Api, queue: str, query: str, lines: str) -> None:
     api.enqueue(queue, {"n": 1})
-    response = api.get(f"/queues/{queue}/dequeue{query}", accept=f"text/html, {NDJSON};q=0.5")
-    assert response.headers["content-type"] == NDJSON
+    response = api.get(f"/queues/{queue}/dequeue{query}", accept=f"text/html, {lines};q=0.5")
+    assert response.headers["content-type"] == lines
     assert response.headers["cache-control"] == "no-store"
     assert [json.loads(line) for line in response.body.splitlines()] == [{"n": 1}]
 
@@ -71,15 +72,30 @@ def test_a_payload_with_line_breaks_stays_on_its_line(api: Api, queue: str) -> N
     assert [json.loads(line) for line in response.body.splitlines()] == [{"a": 1}, 2]
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/*"])
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/*", f"{NDJSON};q=0"])
 def test_others_get_a_document(api: Api, queue: str, accept: str) -> None:
     api.enqueue(queue, 1)
     assert api.get(f"/queues/{queue}/dequeue", accept=accept).json()["payload"] == 1
 
 
-def test_the_last_of_equal_parameters_counts(api: Api, queue: str) -> None:
-    api.enqueue(queue, 1, 2, 3)
-    assert api.get(f"/queues/{queue}/dequeue?count=1&count=2&x=y").json()["count"] == 2
+@pytest.mark.parametrize(
+    ("target", "parameter"),
+    [
+        ("dequeue?timeot=3", "timeot"),
+        ("dequeue?count=1&count=2", "count"),
+        ("dequeue?credit=1", "credit"),
+        ("peek?timeout=1", "timeout"),
+        ("peek?count=1&x", "x"),
+    ],
+)
+def test_a_parameter_that_means_nothing_is_refused_and_takes_nothing(
+    api: Api, queue: str, target: str, parameter: str
+) -> None:
+    api.enqueue(queue, 1)
+    response = api.get(f"/queues/{queue}/{target}")
+    assert (response.status, response.code) == (400, "unknown_parameter")
+    assert response.json()["parameter"] == parameter
+    assert api.drain(queue) == [1]
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "x", "", "1.5", "10001", "9" * 30, "1_0", "%2B1"])

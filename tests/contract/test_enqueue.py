@@ -50,7 +50,9 @@ def test_a_batch_is_acknowledged_as_a_whole(api: Api, queue: str) -> None:
     assert api.drain(queue) == [1, "two", None]
 
 
-@pytest.mark.parametrize("content_type", [NDJSON, f"{NDJSON}; charset=utf-8", NDJSON.upper()])
+@pytest.mark.parametrize(
+    "content_type", [NDJSON, f"{NDJSON}; charset=utf-8", NDJSON.upper(), "application/jsonl"]
+)
 def test_one_payload_a_line_is_a_batch(api: Api, queue: str, content_type: str) -> None:
     lines = b'{"n":1}\r\n\n"two"\n \n[3]'
     response = api.post(f"/queues/{queue}/enqueue", lines, content_type=content_type)
@@ -64,6 +66,30 @@ def test_every_other_content_type_is_read_as_json(api: Api, queue: str, content_
     body = b'{"payload":1}'
     response = api.post(f"/queues/{queue}/enqueue", body, content_type=content_type)
     assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"payload":1,"payload":2}', b'{"payloads":[1,2,3],"payloads":[4]}', b'{"payload":1,"x":2}'],
+)
+def test_a_field_that_is_unknown_or_there_twice_queues_nothing(
+    api: Api, queue: str, body: bytes
+) -> None:
+    response = api.post(f"/queues/{queue}/enqueue", body)
+    assert (response.status, response.code) == (400, "unknown_field")
+    assert api.drain(queue) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"), [("timeot=3", "timeot"), ("timeout=1&timeout=1", "timeout")]
+)
+def test_a_parameter_that_means_nothing_is_refused_and_queues_nothing(
+    api: Api, queue: str, query: str, parameter: str
+) -> None:
+    response = api.post(f"/queues/{queue}/enqueue?{query}", {"payload": 1})
+    assert (response.status, response.code) == (400, "unknown_parameter")
+    assert response.json()["parameter"] == parameter
+    assert api.drain(queue) == []
 
 
 @pytest.mark.parametrize("text", VERBATIM)

@@ -50,6 +50,7 @@ def test_metrics_agree_with_the_statistics(api: Api, queue: str) -> None:
         "zoldyq_queue_bytes": 0,
         "zoldyq_queue_oldest_age_seconds": 0,
         "zoldyq_waiting_consumers": 0,
+        "zoldyq_waiting_producers": 0,
         "zoldyq_enqueued_total": 3,
         "zoldyq_dequeued_total": 1,
         "zoldyq_queue_full_total": 1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import msgspec
@@ -43,8 +43,8 @@ def test_counters_are_named_as_such() -> None:
 @pytest.fixture
 def queues() -> QueueManager:
     queues = QueueManager()
-    queues.offer("emails", [b"1", b"2"])
-    queues.poll("emails")
+    queues.enqueue_many("emails", [b"1", b"2"])
+    queues.dequeue("emails")
     return queues
 
 
@@ -83,7 +83,7 @@ def scrape(collector: ZoldyQCollector) -> str:
 def test_the_client_reads_every_figure(queues: QueueManager) -> None:
     stats = queues.stats("emails")
     read = msgspec.json.decode(msgspec.json.encode(stats), type=zoldyq.client.QueueStats)
-    assert read == stats
+    assert {name: getattr(read, name) for name in NAMES} == asdict(stats)
 
 
 def test_the_dashboard_shows_no_figure_that_is_not_there() -> None:

@@ -56,6 +56,18 @@ def test_each_message_is_acknowledged_in_order(capable: Api, queue: str) -> None
     assert capable.drain(queue) == [2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    "target", ["enqueue?timeout=1", "dequeue?timeout=1", "dequeue?credit=1&credit=1"]
+)
+def test_a_parameter_that_means_nothing_opens_no_stream(
+    capable: Api, queue: str, target: str
+) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        open_stream(capable, f"/queues/{queue}/{target}")
+    assert refusal.value.response.status_code == 400
+    assert json.loads(refusal.value.response.body)["error"] == "unknown_parameter"
+
+
 def test_a_full_queue_and_a_binary_frame_do_not_end_the_session(capable: Api, queue: str) -> None:
     capable.put(f"/queues/{queue}", {"capacity": 1})
     with open_stream(capable, f"/queues/{queue}/enqueue") as stream:

@@ -11,7 +11,10 @@ from zoldyq.contract.errors import UnsupportedEncoding
     [
         ("application/x-ndjson", True),
         ("Application/X-NDJSON ; charset=utf-8", True),
+        ("application/jsonl", True),
+        ("application/jsonl;charset=utf-8", True),
         ("application/json", False),
+        ("application/jsonlines", False),
         ("text/plain", False),
         ("", False),
         (None, False),
@@ -24,16 +27,21 @@ def test_a_content_type_says_whether_a_body_is_ndjson(header: str | None, expect
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        ("application/x-ndjson", True),
-        ("text/html, application/x-ndjson;q=0.9", True),
-        ("*/*", False),
-        ("application/*", False),
-        ("application/json", False),
-        (None, False),
+        ("application/x-ndjson", "application/x-ndjson"),
+        ("application/jsonl", "application/jsonl"),
+        ("text/html, Application/JSONL;q=0.9", "application/jsonl"),
+        ("application/x-ndjson;q=0, application/jsonl", "application/jsonl"),
+        ("application/x-ndjson;q=0", None),
+        ("application/x-ndjson; q=0.000; a=b", None),
+        ("application/x-ndjson;q=0.001", "application/x-ndjson"),
+        ("*/*", None),
+        ("application/*", None),
+        ("application/json", None),
+        (None, None),
     ],
 )
-def test_an_accept_header_asks_for_ndjson_by_name(header: str | None, expected: bool) -> None:
-    assert wire.accepts_ndjson(header) is expected
+def test_an_accept_header_asks_for_lines_by_name(header: str | None, expected: str | None) -> None:
+    assert wire.accepted_lines(header) == expected
 
 
 @pytest.mark.parametrize("encoding", [None, "", "identity", " Identity "])

@@ -12,6 +12,7 @@ from zoldyq.contract.errors import (
     UpgradeRequired,
 )
 from zoldyq.queue import Delivery, Message, Receipt
+from zoldyq.wire import NDJSON
 
 NO_STORE = ("Cache-Control", "no-store")
 
@@ -33,7 +34,7 @@ class TestReplies:
     def test_a_delivery_carries_the_messages_for_the_case_that_it_fails(self) -> None:
         messages = [Message(b"1.10", 42)]
         delivery = Delivery(messages, 9)
-        reply = wire.delivery_reply("emails", delivery, batch=False, ndjson=False)
+        reply = wire.delivery_reply("emails", delivery, batch=False, lines=None)
         assert reply.body == (
             b'{"payload":1.10,"queue_name":"emails","queue_size":9,"enqueued_at":42}'
         )
@@ -42,7 +43,7 @@ class TestReplies:
 
     def test_a_batch_tells_the_time_of_each_message(self) -> None:
         messages = [Message(b"1", 5), Message(b"2", 5), Message(b"3", 6), Message(b"4", 5)]
-        reply = wire.delivery_reply("emails", Delivery(messages, 0), batch=True, ndjson=False)
+        reply = wire.delivery_reply("emails", Delivery(messages, 0), batch=True, lines=None)
         assert reply.body == (
             b'{"messages":[{"payload":1,"enqueued_at":5},{"payload":2,"enqueued_at":5},'
             b'{"payload":3,"enqueued_at":6},{"payload":4,"enqueued_at":5}],'
@@ -50,31 +51,31 @@ class TestReplies:
         )
 
     @pytest.mark.parametrize("batch", [False, True])
-    @pytest.mark.parametrize("ndjson", [False, True])
-    def test_nothing_came(self, batch: bool, ndjson: bool) -> None:
-        reply = wire.delivery_reply("emails", Delivery([], 0), batch, ndjson)
+    @pytest.mark.parametrize("lines", [None, NDJSON])
+    def test_nothing_came(self, batch: bool, lines: str | None) -> None:
+        reply = wire.delivery_reply("emails", Delivery([], 0), batch, lines)
         assert (reply.status, reply.body, reply.delivered) == (204, b"", None)
 
     def test_lines_are_not_torn_by_a_payload_that_spans_some(self) -> None:
         messages = [Message(b"[1,\r\n2]", 1), Message(b'"a\\n"', 2), Message(b"[\n]", 3)]
-        reply = wire.delivery_reply("emails", Delivery(messages, 0), True, True)
+        reply = wire.delivery_reply("emails", Delivery(messages, 0), True, NDJSON)
         assert reply.body == b'[1,  2]\n"a\\n"\n[ ]\n'
         assert reply.content_type == "application/x-ndjson"
 
     def test_a_look_is_no_delivery(self) -> None:
         delivery = Delivery([Message(b"1", 5)], 3)
-        reply = wire.peek_reply("emails", delivery, ndjson=False)
+        reply = wire.peek_reply("emails", delivery, lines=None)
         assert reply.body == (
             b'{"messages":[{"payload":1,"enqueued_at":5}],'
             b'"queue_name":"emails","count":1,"queue_size":3}'
         )
         assert reply.delivered is None
-        assert wire.peek_reply("emails", delivery, ndjson=True).body == b"1\n"
+        assert wire.peek_reply("emails", delivery, lines=NDJSON).body == b"1\n"
 
     def test_a_look_at_nothing(self) -> None:
-        reply = wire.peek_reply("emails", Delivery([], 0), ndjson=False)
+        reply = wire.peek_reply("emails", Delivery([], 0), lines=None)
         assert reply.body == b'{"messages":[],"queue_name":"emails","count":0,"queue_size":0}'
-        assert wire.peek_reply("emails", Delivery([], 0), ndjson=True).body == b""
+        assert wire.peek_reply("emails", Delivery([], 0), lines=NDJSON).body == b""
 
     def test_what_a_websocket_carries(self) -> None:
         messages = [Message(b"1.10", 5), Message(b"{}", 6)]

@@ -15,9 +15,11 @@ from zoldyq.contract.errors import (
     InvalidTimeout,
     MissingPayload,
     UnknownField,
+    UnknownParameter,
     ZoldyQError,
 )
 from zoldyq.queue import Delivery, Message
+from zoldyq.wire import NDJSON
 
 VERBATIM = [
     b"null",
@@ -154,6 +156,49 @@ class TestEnqueueBody:
             wire.parse_enqueue(body)
         assert refusal.value.details == {"field": field}
 
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"payload":1,"payload":2}',
+            b'{"payload":1,"payload":1}',
+            b'{"payload":"","payload":"%b"}' % (b"x" * 1_000),
+            b'{"payload":"%b","payload":0}' % (b"x" * 1_000),
+            b' {\n"payload" : {"payload":1} ,\n"payload" : 2\n}\n',
+            b'{"p\\u0061yload":1,"payload":2}',
+            b'{"payload":1,"p\\u0061yload":2}',
+            b'{"payload":1,"payload":2,"payload":3}',
+            b'{"payloads":[],"payloads":[1]}',
+            b'{"payloads":[1,2,3],"payloads":[4]}',
+            b'{"payloads":[4],"payloads":[4]}',
+            b'{"payloads": [1, 2], "payloads": [1, 2]}',
+            b'{"payloads":[1,2,3],"p\\u0061yloads":[%b]}' % b", ".join([b"4"] * 100),
+            b'{"payloads":["]}"],"payloads":[%b]}' % b",\n".join([b"4"] * 100),
+        ],
+    )
+    def test_a_key_that_is_there_twice_is_refused(self, body: bytes) -> None:
+        for each in (body, bytearray(body)):
+            with pytest.raises(UnknownField, match="twice") as refusal:
+                wire.parse_enqueue(each)
+            assert refusal.value.details["field"] in ("payload", "payloads")
+
+    @pytest.mark.parametrize(
+        ("body", "payloads"),
+        [
+            (b'{"p\\u0061yload":1}', [b"1"]),
+            (b"\n" * 50 + b'{ "payload" :\t{"payload":1,"payload":2}   }' + b" " * 50, None),
+            (b'{ "payloads" : [ %b ] }' % b" ,\n".join([b"[4]"] * 50), [b"[4]"] * 50),
+            (b'{"payloads": [%b]}' % b", ".join([b'"]}"'] * 50), [b'"]}"'] * 50),
+            (b'{"payloads": [%b]}' % b", ".join([b'"payloads"'] * 50), [b'"payloads"'] * 50),
+            (b'{"p\\u0061yloads": [%b]}' % b", ".join([b"1"] * 50), [b"1"] * 50),
+        ],
+    )
+    def test_a_key_that_is_there_once_may_be_written_in_any_way(
+        self, body: bytes, payloads: list[bytes] | None
+    ) -> None:
+        for each in (body, bytearray(body)):
+            parsed, _ = wire.parse_enqueue(each)
+            assert list(parsed) == (payloads or [b'{"payload":1,"payload":2}'])
+
     def test_a_huge_field_name_is_not_sent_back(self) -> None:
         with pytest.raises(UnknownField) as refusal:
             wire.parse_enqueue(b'{"%b":1}' % (b"x" * 100_000))
@@ -179,9 +224,9 @@ class TestEnqueueBody:
         payload = msgspec.json.encode(value)
         payloads, _ = wire.parse_enqueue(b'{"payload": %b }' % payload)
         delivery = Delivery([Message(payloads[0], 1)], 0)
-        body = wire.delivery_reply("q", delivery, False, False).body
+        body = wire.delivery_reply("q", delivery, False, None).body
         assert body.startswith(b'{"payload":' + payload + b',"queue_name":"q"')
-        assert wire.delivery_reply("q", delivery, True, True).body == payload + b"\n"
+        assert wire.delivery_reply("q", delivery, True, NDJSON).body == payload + b"\n"
 
 
 class TestNdjsonBody:
@@ -271,6 +316,7 @@ class TestCapacity:
             (b'{"capacity":1', InvalidJson),
             (b'{"capacity":1,"\xff":2}', InvalidJson),
             (b'{"capacity":1,"name":"a"}', UnknownField),
+            (b'{"capacity":1,"capacity":2}', UnknownField),
         ],
     )
     def test_other_bodies_are_refused(self, body: bytes, refusal: type[ZoldyQError]) -> None:
@@ -304,6 +350,8 @@ class TestFlowControl:
             (b"[]", InvalidCount),
             (b"{", InvalidJson),
             (b'{"credit":1,"x":1}', UnknownField),
+            (b'{"credit":1,"credit":1}', UnknownField),
+            (b'{"put_back":1,"put_back":2}', UnknownField),
         ],
     )
     def test_anything_else_is_refused(self, text: bytes, refusal: type[ZoldyQError]) -> None:
@@ -317,15 +365,40 @@ class TestParameters:
         [
             ("", {}),
             ("timeout=5&count=2", {"timeout": "5", "count": "2"}),
-            ("count=1&count=2", {"count": "2"}),
             ("count=", {"count": ""}),
             ("count", {"count": ""}),
-            ("a%3Db=%26", {"a=b": "&"}),
-            ("a=%ff", {"a": "\N{REPLACEMENT CHARACTER}"}),
+            ("co%75nt=%26", {"count": "&"}),
+            ("count=%ff", {"count": "\N{REPLACEMENT CHARACTER}"}),
         ],
     )
     def test_a_query_is_read(self, query: str, expected: dict[str, str]) -> None:
-        assert wire.parse_query(query) == expected
+        assert wire.parse_query(query, ("timeout", "count")) == expected
+
+    @pytest.mark.parametrize(
+        ("query", "parameter"),
+        [
+            ("timeot=3", "timeot"),
+            ("timeout=3&x", "x"),
+            ("Timeout=3", "Timeout"),
+            ("%74imeout =3", "timeout "),
+            ("timeout=3&timeout=3", "timeout"),
+            ("timeout=3&count=1&%74imeout=4", "timeout"),
+            ("=3", ""),
+            ("x" * 5_000 + "=1", "x" * 100),
+        ],
+    )
+    def test_a_parameter_that_is_unknown_or_given_twice_is_named(
+        self, query: str, parameter: str
+    ) -> None:
+        with pytest.raises(UnknownParameter) as refusal:
+            wire.parse_query(query, ("timeout", "count"))
+        assert refusal.value.details == {"parameter": parameter}
+
+    def test_the_parameters_that_are_known_are_told(self) -> None:
+        with pytest.raises(UnknownParameter, match="give timeout or count"):
+            wire.parse_query("timeot=3", ("timeout", "count"))
+        with pytest.raises(UnknownParameter, match="takes none"):
+            wire.parse_query("timeout=3", ())
 
     @pytest.mark.parametrize(
         ("text", "seconds"),

@@ -10,7 +10,7 @@ Replies, the OpenAPI document and the client follow from these classes.
     ZoldyQError
     +-- BadRequest              the caller has to change the request
     |   +-- InvalidQueueName, InvalidJson, MissingPayload, UnknownField, BodyTooLarge,
-    |   +-- BatchExceedsCapacity, InvalidTimeout, InvalidCount, InvalidCapacity,
+    |   +-- BatchExceedsCapacity, UnknownParameter, InvalidTimeout, InvalidCount, InvalidCapacity,
     |   +-- NotFound, QueueNotFound, MethodNotAllowed, QueueExists,
     |   +-- MalformedRequest, HeadersTooLarge, UnsupportedExpectation, UnsupportedEncoding,
     |   +-- UpgradeRequired
@@ -64,6 +64,7 @@ __all__ = [
     "TooManyWebSockets",
     "Unauthorized",
     "UnknownField",
+    "UnknownParameter",
     "UnsafeServer",
     "UnsupportedEncoding",
     "UnsupportedExpectation",
@@ -138,6 +139,12 @@ class BatchExceedsCapacity(BadRequest):
 
     code = "batch_exceeds_capacity"
     status = 422
+
+
+class UnknownParameter(BadRequest):
+    """The query of the URL has a parameter that means nothing here, or has one of them twice."""
+
+    code = "unknown_parameter"
 
 
 class InvalidTimeout(BadRequest):

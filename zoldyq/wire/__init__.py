@@ -7,7 +7,7 @@ Pure functions without I/O. Field names are written in :mod:`zoldyq.wire.documen
 from zoldyq.wire.media import (
     JSON,
     NDJSON,
-    accepts_ndjson,
+    accepted_lines,
     check_content_encoding,
     is_ndjson,
     members_of,
@@ -52,7 +52,7 @@ __all__ = [
     "FlowControl",
     "Headers",
     "Reply",
-    "accepts_ndjson",
+    "accepted_lines",
     "check_content_encoding",
     "delivery_reply",
     "document_reply",

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from zoldyq.contract.errors import UnsupportedEncoding
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 
+#: The names of one type: one JSON text a line.
+_LINES = frozenset({NDJSON, "application/jsonl"})
+
+# RFC 9110, section 12.4.2: a weight of zero means "not acceptable".
+_EXCLUDED = re.compile(r";\s*q=0(?:\.0*)?\s*(?:;|$)", re.IGNORECASE)
+
 
 def is_ndjson(content_type: str | None) -> bool:
-    """Tell whether a Content-Type says NDJSON; every other type is read as JSON."""
-    return content_type is not None and content_type.partition(";")[0].strip().lower() == NDJSON
+    """Tell whether a Content-Type says one JSON text a line; every other type is read as JSON."""
+    return content_type is not None and _essence(content_type) in _LINES
 
 
 def check_content_encoding(encoding: str | None) -> None:
@@ -19,9 +27,15 @@ def check_content_encoding(encoding: str | None) -> None:
         raise UnsupportedEncoding("send the body as it is: this server reads no compressed bodies")
 
 
-def accepts_ndjson(accept: str | None) -> bool:
-    """Tell whether an Accept header names NDJSON (a wildcard does not)."""
-    return accept is not None and any(map(is_ndjson, members_of(accept)))
+def accepted_lines(accept: str | None) -> str | None:
+    """Return the type of one JSON text a line that an Accept header names, None if it names none.
+
+    A wildcard names none, nor does a type that the header excludes with ``q=0``.
+    """
+    for member in members_of(accept):
+        if _essence(member) in _LINES and _EXCLUDED.search(member) is None:
+            return _essence(member)
+    return None
 
 
 def members_of(value: str | None) -> list[str]:
@@ -30,3 +44,8 @@ def members_of(value: str | None) -> list[str]:
     Empty members mean nothing and are left out.
     """
     return [member for part in (value or "").split(",") if (member := part.strip())]
+
+
+def _essence(media_type: str) -> str:
+    """Return a media type without its parameters."""
+    return media_type.partition(";")[0].strip().lower()

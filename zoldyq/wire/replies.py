@@ -14,7 +14,7 @@ import msgspec
 
 from zoldyq.contract.errors import ZoldyQError
 from zoldyq.queue import Delivery, Message, Receipt
-from zoldyq.wire.media import JSON, NDJSON
+from zoldyq.wire.media import JSON
 
 # The faster encoder for plain documents, but no dependency where it has no wheel or would
 # switch the GIL back on. Payloads pass through neither encoder.
@@ -74,13 +74,16 @@ def not_enqueued(error: ZoldyQError) -> bytes:
 NOTHING_CAME = Reply(204, headers=NO_STORE)
 
 
-def delivery_reply(name: str, delivery: Delivery, batch: bool, ndjson: bool) -> Reply:
-    """Hand messages to a consumer, or tell that none came."""
+def delivery_reply(name: str, delivery: Delivery, batch: bool, lines: str | None) -> Reply:
+    """Hand messages to a consumer, or tell that none came.
+
+    ``lines`` is the media type for one payload a line, None for a document.
+    """
     messages = delivery.messages
     if not messages:
         return NOTHING_CAME
-    if ndjson:
-        return Reply(200, _lines_of(messages), NDJSON, NO_STORE, name, delivery)
+    if lines is not None:
+        return Reply(200, _lines_of(messages), lines, NO_STORE, name, delivery)
     if batch:
         body = _batch_document(name, delivery)
     else:
@@ -93,10 +96,10 @@ def delivery_reply(name: str, delivery: Delivery, batch: bool, ndjson: bool) -> 
     return Reply(200, body, JSON, NO_STORE, name, delivery)
 
 
-def peek_reply(name: str, delivery: Delivery, ndjson: bool) -> Reply:
-    """Show messages that stay in their queue."""
-    if ndjson:
-        return Reply(200, _lines_of(delivery.messages), NDJSON, NO_STORE)
+def peek_reply(name: str, delivery: Delivery, lines: str | None) -> Reply:
+    """Show messages that stay in their queue; ``lines`` as in :func:`delivery_reply`."""
+    if lines is not None:
+        return Reply(200, _lines_of(delivery.messages), lines, NO_STORE)
     return Reply(200, _batch_document(name, delivery), headers=NO_STORE)
 
 

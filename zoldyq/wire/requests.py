@@ -21,6 +21,7 @@ from zoldyq.contract.errors import (
     InvalidTimeout,
     MissingPayload,
     UnknownField,
+    UnknownParameter,
     ZoldyQError,
 )
 
@@ -48,6 +49,7 @@ _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_line = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_lines = msgspec.json.Decoder(msgspec.Raw).decode_lines
 _decode_creation = msgspec.json.Decoder(_Creation).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_flow_control = msgspec.json.Decoder(FlowControl).decode
 
 _ENVELOPE_HINT = 'send {"payload": ...} or {"payloads": [...]}'
@@ -59,7 +61,7 @@ def parse_enqueue(body: Buffer) -> tuple[Sequence[bytes], bool]:
     Raises:
         InvalidJson: the body is no JSON text in UTF-8.
         MissingPayload: it is JSON without a payload.
-        UnknownField: it holds another field, or both ``payload`` and ``payloads``.
+        UnknownField: it holds another field, one twice, or both ``payload`` and ``payloads``.
     """
     _check_utf8(body)
     try:
@@ -70,14 +72,54 @@ def parse_enqueue(body: Buffer) -> tuple[Sequence[bytes], bool]:
     if many is msgspec.UNSET:
         if single is msgspec.UNSET:
             raise MissingPayload(f"the body has no payload: {_ENVELOPE_HINT}")
-        return (bytes(single),), False
+        payload = bytes(single)
+        if len(body) - len(payload) >= _LEAST_TWO_SINGLE:
+            _check_one_key(body, "payload")
+        return (payload,), False
     if single is not msgspec.UNSET:
         raise UnknownField(f"the body has payload and payloads: {_ENVELOPE_HINT}", field="payload")
     if not many:
         raise MissingPayload("payloads is empty: give at least one payload")
     # No JSON text holds a raw NUL. Joining and splitting in C takes two thirds of the time of a
     # copy for each.
-    return b"\0".join(many).split(b"\0"), True
+    joined = b"\0".join(many)
+    if len(body) - len(joined) >= _LEAST_TWO_BATCHES and not _is_spaced_batch(body, many):
+        _check_one_key(body, "payloads")
+    return joined.split(b"\0"), True
+
+
+# The decoder keeps the last of two equal keys, so messages would be lost without a word. A second
+# key takes room: where the body is hardly longer than its payloads, it cannot be there. These are
+# the fewest bytes beside the payload, or beside the payloads and the commas between them, of
+# `{"payload":1,"payload":2}` and `{"payloads":[],"payloads":[2]}`.
+_LEAST_TWO_SINGLE = 24
+_LEAST_TWO_BATCHES = 29
+
+_KEY = re.compile(rb'\s*\{\s*"[^"]*"\s*:\s*')
+_KEY_AND_BRACKET = re.compile(_KEY.pattern + rb"\[")
+
+
+def _is_spaced_batch(body: Buffer, payloads: Sequence[msgspec.Raw]) -> bool:
+    """Tell whether a batch is written with one key and ``, ``, as most encoders do by default."""
+    tail = b", ".join(payloads) + b"]}"
+    start = len(body) - len(tail)
+    return body.endswith(tail) and _KEY_AND_BRACKET.fullmatch(body, 0, start) is not None
+
+
+def _check_one_key(body: Buffer, key: str) -> None:
+    """Accept an envelope, which was decoded already, if it has one key.
+
+    All between the first colon and the last brace is then a single value.
+
+    Raises:
+        UnknownField: it has the same key twice.
+    """
+    begin = _KEY.match(body)
+    assert begin is not None, "what was decoded as an object begins with a key"
+    try:
+        _decode_line(memoryview(body)[begin.end() : body.rindex(b"}")])
+    except msgspec.DecodeError:
+        raise UnknownField(f"the body has {key} twice: {_ENVELOPE_HINT}", field=key) from None
 
 
 def parse_ndjson(body: Buffer) -> tuple[Sequence[bytes], bool]:
@@ -141,9 +183,28 @@ def parse_flow_control(text: Buffer, max_credit: int) -> FlowControl:
     return said
 
 
-def parse_query(query: str) -> Mapping[str, str]:
-    """Return the parameters of a query string; the last of equal names counts."""
-    return dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+def parse_query(query: str, known: Sequence[str]) -> Mapping[str, str]:
+    """Return the parameters of a query string by name; ``known`` are those that mean something.
+
+    A mistyped parameter that was ignored would change what a request does without a word.
+
+    Raises:
+        UnknownParameter: there is another one, or one of them is there twice.
+    """
+    parameters: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True) if query else ():
+        if name not in known:
+            raise UnknownParameter(
+                f"there is no such parameter here: {_listed(known)}", parameter=name[:_QUOTED]
+            )
+        if name in parameters:
+            raise UnknownParameter(f"give {name} once", parameter=name)
+        parameters[name] = value
+    return parameters
+
+
+def _listed(known: Sequence[str]) -> str:
+    return f"give {' or '.join(known)}" if known else "this path takes none"
 
 
 # No two parts that can match the same digits: with `\d+\.?\d*` a parameter of 16,000 digits took
@@ -214,14 +275,22 @@ def _check_utf8(body: Buffer) -> None:
 def _parse_small(
     body: Buffer, decode: Callable[[Buffer], _T], refusal: type[ZoldyQError], hint: str
 ) -> _T:
-    """Decode a document of one field; ``refusal`` is raised where the field is missing or odd."""
+    """Decode a flat document; ``refusal`` is raised where a field is missing or odd."""
     _check_utf8(body)
     try:
-        return decode(body)
+        document = decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         reason = _explain(error, body, hint)
         raise (refusal(hint) if isinstance(reason, MissingPayload) else reason) from None
+    # Neither a field's name nor its value holds a colon, so that each belongs to a key.
+    keys = body.count(b":")
+    if keys > 1 and keys != len(_decode_fields(body)):
+        raise UnknownField(f"the body has a field twice: {hint}")
+    return document
 
+
+#: Characters of a name that an error repeats: it may be as long as the request.
+_QUOTED = 100
 
 _OFFSET = re.compile(r"\(byte (\d+)\)")
 _FIELD = re.compile(r"unknown field `(.*)`", re.DOTALL)
@@ -233,8 +302,8 @@ def _explain(error: Exception, body: Buffer, hint: str = _ENVELOPE_HINT) -> Zold
     if isinstance(error, msgspec.ValidationError):
         field = _FIELD.search(text)
         if field is not None:
-            # Shortened: nobody shall get megabytes back because that was the field's name.
-            return UnknownField(f"the body has an unknown field: {hint}", field=field[1][:100])
+            name = field[1][:_QUOTED]
+            return UnknownField(f"the body has an unknown field: {hint}", field=name)
         return MissingPayload(f"the body has no payload: {hint}")
     if isinstance(error, RecursionError):
         return InvalidJson("the JSON is nested too deeply", offset=0)

@@ -62,12 +62,15 @@ class EnqueueCall(msgspec.Struct, frozen=True, gc=False):
 
 
 class DequeueCall(msgspec.Struct, frozen=True, gc=False):
-    """What a dequeue asks for. ``timeout`` is in seconds; ``count`` is None for a single one."""
+    """What a dequeue asks for. ``timeout`` is in seconds; ``count`` is None for a single one.
+
+    ``lines`` is the media type for one payload a line, None for a document.
+    """
 
     name: str
     timeout: float
     count: int | None
-    ndjson: bool
+    lines: str | None
 
 
 class Operations:
@@ -92,10 +95,14 @@ class Operations:
     # -- enqueue -----------------------------------------------------------------------------
 
     def enqueue_call(self, name: str, query: str, content_type: str | None) -> EnqueueCall:
-        """Read what an enqueue asks for. Raises InvalidQueueName, InvalidTimeout."""
+        """Read what an enqueue asks for.
+
+        Raises:
+            InvalidQueueName, InvalidTimeout, UnknownParameter: it is not allowed.
+        """
         check_queue_name(name)
         timeout = wire.parse_timeout(
-            wire.parse_query(query).get("timeout"), self.limits.max_timeout
+            wire.parse_query(query, ("timeout",)).get("timeout"), self.limits.max_timeout
         )
         ndjson = wire.is_ndjson(content_type)
         return EnqueueCall(name, timeout, wire.parse_ndjson if ndjson else wire.parse_enqueue)
@@ -130,14 +137,18 @@ class Operations:
     # -- dequeue -----------------------------------------------------------------------------
 
     def dequeue_call(self, name: str, query: str, accept: str | None) -> DequeueCall:
-        """Read what a dequeue asks for. Raises InvalidQueueName, InvalidTimeout, InvalidCount."""
+        """Read what a dequeue asks for.
+
+        Raises:
+            InvalidQueueName, InvalidTimeout, InvalidCount, UnknownParameter: it is not allowed.
+        """
         check_queue_name(name)
-        parameters = wire.parse_query(query)
+        parameters = wire.parse_query(query, ("timeout", "count"))
         return DequeueCall(
             name,
             wire.parse_timeout(parameters.get("timeout"), self.limits.max_timeout),
             wire.parse_count(parameters.get("count"), self.limits.max_count),
-            wire.accepts_ndjson(accept),
+            wire.accepted_lines(accept),
         )
 
     def dequeue(self, call: DequeueCall, wake: Wake) -> Reply | DequeueWait[Reply]:
@@ -160,7 +171,7 @@ class Operations:
                     durations=self.durations.dequeue_waited,
                     render=partial(_delivery_reply, call),
                 )
-            reply = wire.delivery_reply(call.name, outcome, call.count is not None, call.ndjson)
+            reply = wire.delivery_reply(call.name, outcome, call.count is not None, call.lines)
             self.durations.dequeue.observe(perf_counter() - began)
         except BaseException:
             give_back(self.queues, call.name, outcome)
@@ -203,9 +214,11 @@ class Operations:
 
     def peek(self, name: str, query: str, accept: str | None) -> Reply:
         """Show the oldest messages and take nothing."""
-        call = self.dequeue_call(name, query, accept)
-        delivery = self.queues.peek(name, call.count or 1, self.limits.max_body_bytes)
-        return wire.peek_reply(name, delivery, call.ndjson)
+        check_queue_name(name)
+        parameters = wire.parse_query(query, ("count",))
+        count = wire.parse_count(parameters.get("count"), self.limits.max_count)
+        delivery = self.queues.peek(name, count or 1, self.limits.max_body_bytes)
+        return wire.peek_reply(name, delivery, wire.accepted_lines(accept))
 
     def list_queues(self) -> Reply:
         """Return the statistics of all queues."""
@@ -263,7 +276,7 @@ _ALIVE = wire.document_reply(documents.Live(True))
 
 
 def _delivery_reply(call: DequeueCall, delivery: Delivery) -> Reply:
-    return wire.delivery_reply(call.name, delivery, call.count is not None, call.ndjson)
+    return wire.delivery_reply(call.name, delivery, call.count is not None, call.lines)
 
 
 def _as_it_is(delivery: Delivery) -> Delivery:

@@ -69,10 +69,11 @@ def parse_stream(name: str, query: str, maximum: int) -> Stream:
 
     Raises:
         InvalidQueueName: the name breaks the rule for names.
+        UnknownParameter: there is another parameter, or one of them twice.
         InvalidCount: ``count`` or ``credit`` is no whole number from 1 to ``maximum``.
     """
     check_queue_name(name)
-    parameters = wire.parse_query(query)
+    parameters = wire.parse_query(query, ("count", "credit"))
     count = wire.parse_count(parameters.get("count"), maximum)
     credit = wire.parse_count(parameters.get("credit"), maximum, "credit")
     return Stream(name, count, credit, maximum)

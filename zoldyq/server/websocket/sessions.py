@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from zoldyq import wire
 from zoldyq.contract.errors import (
     NotFound,
     ShuttingDown,
@@ -131,6 +132,7 @@ class WebSocketSessions:
         operations = self._operations
         session: _Session
         if target.route.operation == "stream_in":
+            wire.parse_query(query, target.route.parameters)
             channel = Channel(sock, self._send_seconds)
             session = EnqueueSession(operations, target.name, channel)
         else:
