@@ -85,3 +85,10 @@ def soak(session: nox.Session) -> None:
     """Run everything at once for ten minutes and account for every message."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.trust.soak", *session.posargs)
+
+
+@nox.session
+def outages(session: nox.Session) -> None:
+    """Stop, kill, fork and cut off programs for ten minutes, and account for every message."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.trust.outages", *session.posargs)

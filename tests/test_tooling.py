@@ -26,7 +26,18 @@ def load(path: Path) -> Any:
 
 
 def test_the_sessions_of_nox_are_those_that_people_expect() -> None:
-    expected = {"lint", "types", "test", "fast", "bench", "soak", "docs", "coverage", "reactors"}
+    expected = {
+        "lint",
+        "types",
+        "test",
+        "fast",
+        "bench",
+        "soak",
+        "docs",
+        "coverage",
+        "reactors",
+        "outages",
+    }
     assert expected <= SESSIONS
 
 

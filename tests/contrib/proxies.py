@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,15 +43,37 @@ _CADDY = """{{
 {site}"""
 
 
+Launch = Callable[["Proxy"], ServerProcess]
+
+
 class Proxy:
     """A proxy that listens: TLS at ``url``, which the certificate is made for."""
 
-    def __init__(self, port: int, plain_port: int, certificate: Path) -> None:
-        self.port = port
-        self.plain_port = plain_port
+    def __init__(self, launch: Launch, certificate: Path) -> None:
+        self._launch = launch
+        self._process: ServerProcess | None = None
+        port = self.port = _free_port()
+        self.plain_port = _free_port()
         self.url = f"https://localhost:{port}"
         self.certificate = certificate
         self.context = ssl.create_default_context(cafile=str(certificate))
+
+    def restart(self, pause: float = 0.0) -> None:
+        """End the proxy, which cuts all connections, and start it again after ``pause`` seconds."""
+        self.stop()
+        time.sleep(pause)
+        self.start()
+
+    def start(self) -> None:
+        """Start the proxy, and return when it listens."""
+        self._process = process = self._launch(self)
+        wait_until(lambda: process.ended or _listens(self.port))
+        assert not process.ended, process.log.read_text()
+
+    def stop(self) -> None:
+        """End the proxy."""
+        if self._process is not None:
+            self._process.stop()
 
     def connect(self) -> ssl.SSLSocket:
         """A connection to it."""
@@ -63,14 +86,12 @@ def running(kind: str, server: ServerProcess, folder: Path) -> Iterator[Proxy]:
     """Run nginx or Caddy in front of a server."""
     start = {"nginx": _start_nginx, "caddy": _start_caddy}[kind]
     certificate, key = _certificate(folder)
-    proxy = Proxy(_free_port(), _free_port(), certificate)
-    process = start(proxy, server, folder, key)
+    proxy = Proxy(lambda proxy: start(proxy, server, folder, key), certificate)
     try:
-        wait_until(lambda: process.ended or _listens(proxy.port))
-        assert not process.ended, process.log.read_text()
+        proxy.start()
         yield proxy
     finally:
-        process.stop()
+        proxy.stop()
 
 
 def _start_nginx(proxy: Proxy, server: ServerProcess, folder: Path, key: Path) -> ServerProcess:

@@ -61,7 +61,7 @@ def audit(
 
 
 def settle(api: Api) -> None:
-    """Wait until the server has let go of everybody but who asks."""
+    """Wait until the server has no connection but the one that asks."""
     wait_until(lambda: metrics(api)["zoldyq_websocket_sessions", ""] == 0)
     wait_until(lambda: metrics(api)["zoldyq_connections", ""] == 1)
 

@@ -10,7 +10,7 @@ from tests.contract.raw import Wire, request_bytes
 from tests.trust.ledger import Ledger, Receiver
 from tests.trust.parties import LOOK, Address, Stream
 
-#: The ways to leave. Whoever closes only one half can still read what comes.
+#: The ways to leave. A client that closes only one half can still read what comes.
 LEAVE: dict[str, Callable[[Wire], None]] = {
     "fin": lambda wire: wire.socket.close(),
     "reset": Wire.reset,
@@ -21,8 +21,8 @@ ASK = request_bytes("GET", "/queues/q/dequeue")
 WAIT = request_bytes("GET", "/queues/q/dequeue?timeout=60")
 WAIT_A_LITTLE = request_bytes("GET", f"/queues/q/dequeue?timeout={LOOK}")
 
-#: What one departure can cost: the messages that were on the way to it. An HTTP consumer has asked
-#: for one; a stream holds as many as its credit allows.
+#: The messages that one departure can cost, because they were on their way to it. An HTTP consumer
+#: asks for one, and a stream holds as many as its credit allows.
 CREDIT = 5
 
 

@@ -1,8 +1,8 @@
 """Every message has an identity, and the ledger knows what became of each.
 
-Producers write down what they send and what was answered, consumers what they received. Whatever
-is left over at the end was purged, dropped or lost, and the audit (tests/trust/audit.py) says
-which, by what the server itself tells.
+Producers write down what they send and what was answered, consumers what they received. At the end
+the other messages were purged, dropped or lost. The audit (tests/trust/audit.py) says which, by the
+counters of the server.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def identity_of(payload: str) -> Identity:
 
 
 class Ledger:
-    """What became of every message, told by those who sent and received it. Threads share it."""
+    """What became of every message, as its sender and its receiver tell. Threads share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards every field below
@@ -52,17 +52,17 @@ class Ledger:
             self._under_way.update(messages)
 
     def accept(self, count: int) -> None:
-        """Take down that the server has queued so many messages."""
+        """Take down that the server has queued ``count`` messages."""
         with self._lock:
             self.accepted += count
 
     def refuse(self, messages: Sequence[Identity]) -> None:
-        """Take down messages that the server refused: whoever receives one has found an error."""
+        """Take down messages that the server refused: if one is received, it is an error."""
         with self._lock:
             self._under_way.difference_update(messages)
 
     def give_up(self, count: int) -> None:
-        """Take down that nobody answered for so many messages."""
+        """Take down that no answer came for so many messages."""
         with self._lock:
             self.unanswered += count
 

@@ -1,10 +1,11 @@
 """A long run at full speed: ``python -m tests.trust.soak --minutes 10``.
 
-One server, and everybody at once: producers and consumers over HTTP and WebSocket, one by one and
-in batches, consumers that hang up, monitors that look. Every message has an identity. At the end
-nothing may have been lost but what was on its way to those who hung up, and memory, latency,
-threads and descriptors have to be as they were when the run had warmed up. The outcome is printed
-and kept in ``soak_result.json`` beside this file; the exit code is 1 if the run failed.
+One server, and all kinds of clients at once: producers and consumers over HTTP and WebSocket, with
+single messages and with batches, consumers that hang up, and monitors. Every message has an
+identity. At the end only messages that were on their way to a consumer that hung up may be missing.
+Memory, latency, threads and descriptors have to be as they were when the run had warmed up. The
+outcome is printed, and kept in ``soak_result.json`` beside this file. The exit code is 1 if the run
+failed.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Look(NamedTuple):
     usage: Usage
 
     def line(self) -> str:
-        """A line for whoever watches."""
+        """A line for the person who watches."""
         return (
             f"{self.elapsed:6.0f} s {self.messages_per_second:8.0f} messages/s, "
             f"pair {self.median * 1e3:.2f} ms, p99 {self.p99 * 1e3:.2f} ms, "
@@ -92,7 +93,7 @@ class Load:
         self._consumers = [Task(party) for party in consumers]
 
     def end(self) -> int:
-        """End all parties, producers first; return what those who hung up may have cost."""
+        """End all parties, producers first; return how many messages the hang-ups may have cost."""
         self.enough.set()
         cost = sum(visitor.result() for visitor in self._visitors)
         for producer in self._producers:
@@ -131,7 +132,7 @@ def probe(api: Api) -> list[float]:
 
 
 def watch(server: ServerProcess, ledger: Ledger, seconds: float) -> list[Look]:
-    """Look at a server under load for so long, and tell what is seen."""
+    """Look at a server under load for so many seconds, and return what was seen."""
     api = Api(server.address)
     began = last = time.monotonic()
     received = ledger.received
