@@ -20,6 +20,7 @@ PACKAGE = Path(__file__).parents[1] / "zoldyq"
 
 CONTRACT, QUEUE, WIRE = "zoldyq.contract", "zoldyq.queue", "zoldyq.wire"
 API, SOCKETS = "zoldyq.server.api", "zoldyq.server.sockets"
+PACING = "zoldyq.pacing"
 NATIVE, WSGI, WEBSOCKET = "zoldyq.server.native", "zoldyq.server.wsgi", "zoldyq.server.websocket"
 
 
@@ -42,10 +43,11 @@ ROOMS: dict[str, Room] = {
     QUEUE: Room({CONTRACT}, {"msgspec"}),
     WIRE: Room({CONTRACT, QUEUE}, {"msgspec", "orjson"}),
     "zoldyq.config": Room({CONTRACT}, set()),
-    "zoldyq.metrics": Room({CONTRACT, QUEUE}, {"prometheus_client"}),
+    "zoldyq.metrics": Room({CONTRACT, QUEUE, PACING}, {"prometheus_client"}),
     "zoldyq.client": Room({CONTRACT}, {"msgspec", "urllib3", "wsproto"}),
-    API: Room({CONTRACT, QUEUE, WIRE, "zoldyq.metrics"}, {"msgspec"}),
+    API: Room({CONTRACT, QUEUE, WIRE, PACING, "zoldyq.metrics"}, {"msgspec"}),
     SOCKETS: Room(set(), set()),
+    PACING: Room(set(), set()),
     "zoldyq.server.heap": Room(set(), set()),
     f"{NATIVE}.loop": Room({SOCKETS}, set()),
     f"{NATIVE}.http": Room({CONTRACT, WIRE, API}, {"httptools", "msgspec"}),

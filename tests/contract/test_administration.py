@@ -3,22 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.contract.raw import Api
+from zoldyq.contract.statistics import FIGURES
 
-STATISTICS = {
-    "size",
-    "capacity",
-    "utilization",
-    "bytes",
-    "oldest_age_seconds",
-    "enqueued_total",
-    "dequeued_total",
-    "queue_full_total",
-    "dequeue_timeout_total",
-    "put_back_total",
-    "purged_total",
-    "waiting_consumers",
-    "waiting_producers",
-}
+STATISTICS = {figure.name for figure in FIGURES}
 
 
 def test_one_queue_tells_its_statistics(api: Api, queue: str) -> None:

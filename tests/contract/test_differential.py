@@ -37,7 +37,7 @@ SETTINGS = Settings(
 OWN_HEADERS = {"date", "connection", "keep-alive", "content-length", "server"}
 
 _TIMES = re.compile(
-    rb'("(?:enqueued_at|uptime_seconds|oldest_age_seconds)":)[0-9.e-]+'
+    rb'("(?:enqueued_at|created_at|uptime_seconds|oldest_age_seconds)":)[0-9.e-]+'
     rb"|(?<=_seconds_sum)\{[^}]*\} [0-9.e-]+|(?<=_seconds_bucket)\{[^}]*\} [0-9.e-]+"
     rb"|(?<=age_seconds)\{[^}]*\} [0-9.e-]+"
 )

@@ -8,24 +8,11 @@ import re
 from typing import Any
 
 from tests.contrib.programs import CONTRIB
-from zoldyq.metrics.durations import OperationDurations
-from zoldyq.metrics.prometheus import ZoldyQCollector
-from zoldyq.queue import QueueManager
+from tests.metrics.names import metric_names
 
 TEXT = (CONTRIB / "grafana" / "dashboard.json").read_text(encoding="utf-8")
 DASHBOARD = json.loads(TEXT)
 PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
-
-
-def metric_names() -> set[str]:
-    """Every series that the server tells, buckets aside."""
-    collector = ZoldyQCollector(QueueManager(), OperationDurations(), lambda: 0)
-    collector.connections = lambda: 0
-    names = set()
-    for metric in collector.collect():
-        suffix = {"counter": "_total", "info": "_info"}.get(metric.type, "")
-        names.add(metric.name + suffix)
-    return names
 
 
 def test_it_shows_every_metric_and_no_other() -> None:

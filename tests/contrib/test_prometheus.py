@@ -18,7 +18,6 @@ from tests.contract.servers import ServerProcess, start
 from tests.contrib.programs import CONTRIB, run, tool
 from tests.helpers import LIMIT, wait_until
 from zoldyq.client import Client, RemoteQueue
-from zoldyq.config import Settings
 
 FOLDER = CONTRIB / "prometheus"
 DASHBOARD = json.loads((CONTRIB / "grafana" / "dashboard.json").read_text(encoding="utf-8"))
@@ -58,12 +57,6 @@ def test_every_alert_is_tested() -> None:
         if check.get("exp_alerts")
     }
     assert {rule["alert"] for rule in group["rules"]} == fired
-
-
-def test_the_limits_in_the_alerts_are_those_of_the_settings() -> None:
-    settings = Settings()
-    assert f"> 0.8 * {settings.max_bytes}\n" in ALERTS
-    assert f"> 0.8 * {settings.max_connections}\n" in ALERTS
 
 
 # -- Prometheus beside a server -------------------------------------------------------------------

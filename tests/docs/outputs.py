@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import re
 
-_VARYING = frozenset({"enqueued_at", "uptime_seconds", "oldest_age_seconds", "version"})
+_VARYING = frozenset(
+    {"enqueued_at", "created_at", "uptime_seconds", "oldest_age_seconds", "version"}
+)
 _REPLACED = (
     (re.compile(r"\b(?:localhost|127\.0\.0\.1):\d+\b"), "server"),
     (re.compile(r"\b\d{16}\b"), "stamp"),

@@ -49,10 +49,12 @@ def stats(client: Client, queue_name: str, as_json: bool) -> None:
         echo_document({"queue_name": queue_name, **found})
         return
     width = max(map(len, found))
-    echo_lines(f"{name:{width}}  {_figure(value)}" for name, value in found.items())
+    echo_lines(f"{name:{width}}  {_figure(name, value)}" for name, value in found.items())
 
 
-def _figure(value: object) -> str:
+def _figure(name: str, value: object) -> str:
+    if name.endswith("_at"):
+        return str(value)  # a time, and no number of anything
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"{value:,}"
     return "none" if value is None else str(value)

@@ -53,6 +53,7 @@ class QueueStats:
         "Age of the oldest message in seconds, 0 if there is none",
         "zoldyq_queue_oldest_age_seconds",
     )
+    created_at: int = _gauge("When the queue was created, in microseconds since the epoch", None)
     enqueued_total: int = _counter("Messages accepted", "zoldyq_enqueued_total")
     dequeued_total: int = _counter("Messages handed out", "zoldyq_dequeued_total")
     queue_full_total: int = _counter(

@@ -14,41 +14,92 @@ from prometheus_client.core import (
     InfoMetricFamily,
     Metric,
 )
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from zoldyq import __version__
-from zoldyq.contract.statistics import FIGURES
+from zoldyq.contract.errors import ERRORS
 from zoldyq.metrics.durations import BOUNDS, Durations, OperationDurations
+from zoldyq.metrics.families import queue_families
 from zoldyq.queue import Queues
 
-_FAMILY_OF: Mapping[str, type[CounterMetricFamily | GaugeMetricFamily]] = {
-    "counter": CounterMetricFamily,
-    "gauge": GaugeMetricFamily,
+#: The limits that are gauges: the names of their settings, and what they bound.
+LIMITS: Mapping[str, str] = {
+    "max_bytes": "Bytes that the messages of all queues together may be charged",
+    "max_queues": "Queues that may exist at once",
+    "max_connections": "Connections that may be open at once",
+    "max_websockets": "WebSocket sessions that may be open at once",
+    "max_waiting": "Requests that may wait at once where each holds a thread",
 }
 
+_OPENMETRICS = "application/openmetrics-text"
 
-class ZoldyQCollector(Collector):
-    """Reads queues and durations whenever it is scraped.
 
-    ``websockets`` tells how many sessions are open, and ``connections`` how many connections, where
-    the server counts them.
+class Metrics:
+    """All metrics of a server. Each has a registry of its own, so that two fit in one process.
+
+    ``refusals`` tells how many requests were refused, by error code; ``websockets`` how many
+    sessions are open, and ``connections`` how many connections, where the server counts them.
+    ``limits`` are values for :data:`LIMITS`.
     """
 
     def __init__(
         self,
         queues: Queues,
         durations: OperationDurations,
+        *,
+        refusals: Callable[[], Mapping[str, int]],
         websockets: Callable[[], int],
         connections: Callable[[], int] | None = None,
+        limits: Mapping[str, float],
+    ) -> None:
+        self._queues = queues
+        self._registry = CollectorRegistry()
+        self._registry.register(
+            _ServerCollector(
+                queues,
+                durations,
+                refusals=refusals,
+                websockets=websockets,
+                connections=connections,
+                limits=limits,
+            )
+        )
+
+    def render(self, accept: str | None = None) -> tuple[bytes, str]:
+        """Return the metrics and their media type.
+
+        They are in Prometheus's text format, or in OpenMetrics if ``accept`` prefers it.
+        """
+        encode, content_type = choose_encoder(accept or "")
+        openmetrics = content_type.startswith(_OPENMETRICS)
+        families = queue_families(self._queues.all_stats(), openmetrics=openmetrics)
+        return "".join(families).encode() + encode(self._registry), content_type
+
+
+class _ServerCollector(Collector):
+    """Reads what is counted for the server as a whole whenever it is scraped."""
+
+    def __init__(
+        self,
+        queues: Queues,
+        durations: OperationDurations,
+        *,
+        refusals: Callable[[], Mapping[str, int]],
+        websockets: Callable[[], int],
+        connections: Callable[[], int] | None,
+        limits: Mapping[str, float],
     ) -> None:
         self._queues = queues
         self._durations = durations
+        self._refusals = refusals
         self._websockets = websockets
-        self.connections = connections
+        self._connections = connections
+        self._limits = limits
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric with its present value."""
-        yield from self._of_queues()
+        yield from self._losses_and_refusals()
         yield _histogram(
             "zoldyq_enqueue_duration_seconds",
             "Time that an enqueue took; with waited=true it had to wait for room",
@@ -61,42 +112,43 @@ class ZoldyQCollector(Collector):
             self._durations.dequeue,
             self._durations.dequeue_waited,
         )
-        yield from self._of_server()
+        yield from self._uses_and_limits()
+        build = {"version": __version__, "python": platform.python_version()}
+        yield InfoMetricFamily("zoldyq_build", "What is running", build)
 
-    def _of_queues(self) -> Iterator[Metric]:
-        every = list(self._queues.all_stats())
-        for figure in FIGURES:
-            if figure.metric is not None:
-                family = _FAMILY_OF[figure.kind](figure.metric, figure.meaning, labels=["queue"])
-                for name, stats in every:
-                    family.add_metric([name], getattr(stats, figure.name))
-                yield family
-        dropped = CounterMetricFamily(
+    def _losses_and_refusals(self) -> Iterator[Metric]:
+        yield _counter(
             "zoldyq_dropped_total",
             "Messages accepted and neither delivered nor purged",
-            labels=["reason"],
+            self._queues.dropped,
         )
-        for reason, count in self._queues.dropped.items():
-            dropped.add_metric([reason], count)
-        yield dropped
+        # Those that never came are 0, so that the first one shows as an increase.
+        refused = {**dict.fromkeys(sorted(ERRORS), 0), **self._refusals()}
+        yield _counter("zoldyq_refused_total", "Requests refused, by error code", refused)
 
-    def _of_server(self) -> Iterator[Metric]:
-        if self.connections is not None:
+    def _uses_and_limits(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "zoldyq_bytes",
+            "Bytes charged for the messages in all queues",
+            self._queues.bytes_held,
+        )
+        if self._connections is not None:
             yield GaugeMetricFamily(
-                "zoldyq_connections", "Connections that are open", self.connections()
+                "zoldyq_connections", "Connections that are open", self._connections()
             )
         yield GaugeMetricFamily(
             "zoldyq_websocket_sessions", "WebSocket sessions that are open", self._websockets()
         )
-        build = {"version": __version__, "python": platform.python_version()}
-        yield InfoMetricFamily("zoldyq_build", "What is running", build)
+        for name, meaning in LIMITS.items():
+            if name in self._limits:
+                yield GaugeMetricFamily(f"zoldyq_{name}", meaning, self._limits[name])
 
 
-def registry_of(collector: ZoldyQCollector) -> CollectorRegistry:
-    """Return a registry with this collector alone, so that two apps can live in one process."""
-    registry = CollectorRegistry()
-    registry.register(collector)
-    return registry
+def _counter(name: str, text: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=["reason"])
+    for reason, count in counts.items():
+        family.add_metric([reason], count)
+    return family
 
 
 def _histogram(name: str, text: str, at_once: Durations, waited: Durations) -> Metric:

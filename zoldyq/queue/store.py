@@ -60,6 +60,7 @@ class Store(ABC):
         self._detour_in = False
         self._detour_out = False
         self._bytes = 0
+        self._created_at = now_us()
         self._queue_full_total = 0
         self._dequeue_timeout_total = 0
         self._put_back_total = 0
@@ -257,6 +258,7 @@ class Store(ABC):
             utilization=round(size / self.capacity, 6),
             bytes=self._bytes,
             oldest_age_seconds=age / 1_000_000,
+            created_at=self._created_at,
             enqueued_total=enqueued,
             # Derived, so that nothing can be lost between two counters.
             dequeued_total=enqueued + self._put_back_total - self._purged_total - size,

@@ -7,7 +7,7 @@ payload, kept as it was written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Annotated, Any, Literal, get_type_hints
@@ -98,6 +98,22 @@ class Purged(Struct):
 
     queue_name: str
     purged: Whole
+
+
+# The statistics of queues by name; or the same as JSON text, which the encoder copies.
+EncodedQueues = Any
+
+
+def encode_queues(
+    parts: Iterable[Sequence[tuple[str, QueueStats]]],
+) -> tuple[int, EncodedQueues]:
+    """Return how many queues there are, and their statistics, which are encoded part by part."""
+    count = 0
+    texts = []
+    for part in parts:
+        count += len(part)
+        texts.append(msgspec.json.encode(dict(part))[1:-1])
+    return count, Raw(b"{%b}" % b",".join(texts))
 
 
 class Queues(Struct):

@@ -19,6 +19,7 @@ from tests.helpers import Task, wait_until
 from tests.server.wsgi.client import call, code_of
 from zoldyq.config import Settings
 from zoldyq.contract.errors import InvalidSetting
+from zoldyq.metrics.prometheus import Metrics
 from zoldyq.queue import QueueManager
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Operations
@@ -386,12 +387,20 @@ class TestWebSockets:
     @pytest.fixture
     def app(self, sessions: FakeSessions) -> ZoldyQApp:
         operations = Operations(QueueManager())
+        metrics = Metrics(
+            operations.queues,
+            operations.durations,
+            refusals=operations.refusals.snapshot,
+            websockets=lambda: sessions.open,
+            connections=lambda: 5,
+            limits={},
+        )
         return ZoldyQApp(
             operations,
             AccessPolicy(),
             cast(WebSocketSessions, sessions),
+            metrics,
             max_waiting=1,
-            connections=lambda: 5,
         )
 
     @pytest.mark.parametrize("path", ["/queues/a/enqueue", "/queues/a/dequeue"])

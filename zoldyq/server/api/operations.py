@@ -19,6 +19,7 @@ import msgspec
 from zoldyq import __version__, wire
 from zoldyq.contract.errors import BodyTooLarge
 from zoldyq.metrics.durations import OperationDurations
+from zoldyq.pacing import slices
 from zoldyq.queue import (
     ConsumerPlace,
     Delivery,
@@ -222,8 +223,7 @@ class Operations:
 
     def list_queues(self) -> Reply:
         """Return the statistics of all queues."""
-        queues = dict(self.queues.all_stats())
-        return wire.document_reply(documents.Queues(len(queues), queues))
+        return wire.document_reply(documents.Queues(*self._queues()))
 
     def show_queue(self, name: str) -> Reply:
         """Return the statistics of one queue."""
@@ -258,10 +258,7 @@ class Operations:
         """Tell that the process lives, and how its queues are."""
         status: Literal["draining", "healthy"] = "draining" if self.queues.draining else "healthy"
         uptime = round(time.monotonic() - self._started, 3)
-        queues = dict(self.queues.all_stats())
-        return wire.document_reply(
-            documents.Health(status, uptime, __version__, len(queues), queues)
-        )
+        return wire.document_reply(documents.Health(status, uptime, __version__, *self._queues()))
 
     def ready(self) -> Reply:
         """Tell whether new messages are welcome: 503 with the reason where they are not."""
@@ -270,6 +267,9 @@ class Operations:
         if self.queues.memory_full:
             return wire.document_reply(documents.Ready(False, "memory_limit"), 503)
         return wire.document_reply(documents.Ready(True))
+
+    def _queues(self) -> tuple[int, documents.EncodedQueues]:
+        return documents.encode_queues(slices(self.queues.all_stats()))
 
 
 _ALIVE = wire.document_reply(documents.Live(True))

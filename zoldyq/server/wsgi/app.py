@@ -12,7 +12,7 @@ from falcon import Request, Response
 from zoldyq.config import Settings
 from zoldyq.contract.errors import ZoldyQError
 from zoldyq.contract.routes import OPTIONS
-from zoldyq.metrics.prometheus import ZoldyQCollector, registry_of
+from zoldyq.metrics.prometheus import LIMITS, Metrics
 from zoldyq.queue import QueueManager, Queues
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Limits, Operations
@@ -38,7 +38,6 @@ class ZoldyQApp(falcon.App[Request, Response]):
     """ZoldyQ as a WSGI application.
 
     ``max_waiting`` requests may wait at once where each holds a thread of the server.
-    ``connections`` tells how many connections the server has open, where it counts them.
     """
 
     def __init__(
@@ -46,21 +45,18 @@ class ZoldyQApp(falcon.App[Request, Response]):
         operations: Operations,
         access: AccessPolicy,
         sessions: WebSocketSessions,
+        metrics: Metrics,
         *,
         max_waiting: int,
-        connections: Callable[[], int] | None = None,
     ) -> None:
         super().__init__(middleware=[AccessMiddleware(access)])
         self.operations = operations
         self.access = access
         self.sessions = sessions
-        collector = ZoldyQCollector(
-            operations.queues, operations.durations, lambda: sessions.open, connections
-        )
         self._responders = Resources(
             operations,
             ThreadWaits(max_waiting),
-            registry_of(collector),
+            metrics,
             document=openapi_document(operations.limits, operations.queues.max_capacity),
             pages=dashboard(),
         ).responders
@@ -128,9 +124,15 @@ def create_app(
         ping_seconds=settings.ping_seconds,
         send_seconds=settings.send_seconds,
     )
-    return ZoldyQApp(
-        operations, access, sessions, max_waiting=settings.max_waiting, connections=connections
+    metrics = Metrics(
+        manager,
+        operations.durations,
+        refusals=operations.refusals.snapshot,
+        websockets=lambda: sessions.open,
+        connections=connections,
+        limits={name: getattr(settings, name) for name in LIMITS},
     )
+    return ZoldyQApp(operations, access, sessions, metrics, max_waiting=settings.max_waiting)
 
 
 def _note_target(environ: dict[str, Any]) -> Target | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from falcon import Request, Response
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from zoldyq.contract.errors import NotFound
+from zoldyq.metrics.prometheus import Metrics
 from zoldyq.queue import Bell
 from zoldyq.server.api.operations import Operations
 from zoldyq.server.wsgi.exchange import HANDOVER_KEY, Handover, read_body, send
@@ -29,14 +28,14 @@ class Resources:
         self,
         operations: Operations,
         waits: ThreadWaits,
-        registry: CollectorRegistry,
+        metrics: Metrics,
         *,
         document: Reply,
         pages: Mapping[str, Reply],
     ) -> None:
         self._operations = operations
         self._waits = waits
-        self._registry = registry
+        self._figures = metrics
         self._document = document
         self._pages = pages
         self.responders: Mapping[str, Responder] = {
@@ -86,8 +85,8 @@ class Resources:
 
     def _metrics(self, req: Request, resp: Response, _name: str) -> None:
         """Send the metrics in Prometheus's text format, or in OpenMetrics if that is preferred."""
-        encode, content_type = choose_encoder(req.get_header("Accept") or "")
-        send(resp, Reply(200, encode(self._registry), content_type, NO_STORE))
+        text, content_type = self._figures.render(req.get_header("Accept"))
+        send(resp, Reply(200, text, content_type, NO_STORE))
 
     def _page(self, resp: Response, name: str) -> None:
         """Send a file of the dashboard."""
