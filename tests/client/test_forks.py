@@ -6,11 +6,10 @@ import os
 import signal
 import socket
 import threading
-import traceback
-from collections.abc import Callable
 
 import pytest
 
+from tests.client.children import fork, in_child
 from tests.client.scripted import ScriptedServer, reply
 from tests.helpers import Task
 from zoldyq.client import Client
@@ -18,26 +17,10 @@ from zoldyq.client import Client
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
-def in_child(work: Callable[[], object]) -> None:
-    """Run something in a child process, which has to end well."""
-    pid = os.fork()
-    if not pid:
-        code = 1
-        try:
-            signal.alarm(20)
-            work()
-            code = 0
-        except BaseException:  # noqa: BLE001 - the child must not go on as a second pytest
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-
-
 def test_processes_that_share_a_client_get_each_its_own_messages(queue, client):
     queue.enqueue("before")  # so there is a connection
     mine = client.queue(f"{queue.name}-parent")
-    pid = os.fork()
+    pid = fork()
     if not pid:
         code = 1
         try:
@@ -78,7 +61,7 @@ def test_a_child_keeps_no_connection_open_that_its_parent_closes():
         connection.sendall(reply(200, b'{"queues":{}}'))
         asking.result()
         reading, writing = os.pipe()
-        pid = os.fork()
+        pid = fork()
         if not pid:
             os.close(writing)
             os.read(reading, 1)  # until the parent is done

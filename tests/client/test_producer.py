@@ -2,40 +2,92 @@
 
 from __future__ import annotations
 
+import gc
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
+from tests.client.children import in_child
 from tests.helpers import Task, run_all, wait_until
-from zoldyq.client import Client, ClientError, ConnectionFailed, MessagesUnsent, Producer
-from zoldyq.contract.errors import InvalidJson, QueueFull
+from zoldyq.client import (
+    BufferFull,
+    Client,
+    ClientClosed,
+    ConnectionFailed,
+    ConnectionLost,
+    GatewayReply,
+    InvalidOption,
+    MessagesUnsent,
+    NotAcknowledged,
+    Producer,
+    ProducerStats,
+    UnexpectedReply,
+)
+from zoldyq.client.buffer import Limits
+from zoldyq.client.sender import SenderOptions
+from zoldyq.contract.errors import (
+    InvalidJson,
+    InvalidTimeout,
+    QueueFull,
+    QueueNotFound,
+    ShuttingDown,
+    Unauthorized,
+    ZoldyQError,
+)
 
 LONG = 60.0
 
 
 class Sink:
-    """Takes batches, and holds them up while ``open`` is not set."""
+    """Takes batches, holds them up while ``open`` is not set, and fails with ``failures`` first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *failures: Exception) -> None:
         self.batches: list[list[bytes]] = []
+        self.waits: list[float] = []
+        self.failures = list(failures)
         self.open = threading.Event()
         self.open.set()
 
-    def __call__(self, payloads: Sequence[bytes]) -> int:
+    def __call__(self, payloads: Sequence[bytes], wait: float) -> int:
+        self.waits.append(wait)
         assert self.open.wait(20)
+        if self.failures:
+            raise self.failures.pop(0)
         self.batches.append(list(payloads))
         return len(payloads)
 
+    @property
+    def texts(self) -> list[bytes]:
+        return [text for batch in self.batches for text in batch]
+
+
+def make(
+    sink: Callable[[Sequence[bytes], float], int],
+    *,
+    max_messages: int = 3,
+    max_bytes: int = 1_000,
+    max_delay: float = LONG,
+    buffer_messages: int = 100,
+    buffer_bytes: int = 10_000,
+    timeout: float | None = 20.0,
+    **options: Any,
+) -> Producer:
+    limits = Limits(max_messages, max_bytes, buffer_messages, buffer_bytes)
+    return Producer(
+        sink, SenderOptions(name="q", limits=limits, max_delay=max_delay, **options), timeout
+    )
+
 
 @contextmanager
-def producing(
-    sink: Sink, max_messages: int = 3, max_bytes: int = 1_000, max_delay: float = LONG
-) -> Iterator[Producer]:
-    with Producer(
-        sink, max_messages=max_messages, max_bytes=max_bytes, max_delay=max_delay
-    ) as producer:
+def producing(sink: Sink, **options: Any) -> Iterator[Producer]:
+    with make(sink, **options) as producer:
         yield producer
 
 
@@ -84,7 +136,7 @@ def test_sending_waits_while_the_buffer_is_full():
     sink = Sink()
     sink.open.clear()
     sent = []
-    with producing(sink, max_messages=1) as producer:
+    with producing(sink, max_messages=1, buffer_messages=8) as producer:
 
         def send_all() -> None:
             for number in range(100):
@@ -92,11 +144,73 @@ def test_sending_waits_while_the_buffer_is_full():
                 sent.append(number)
 
         sending = Task(send_all)
-        wait_until(lambda: len(sent) >= 8)
-        assert len(sent) < 20
+        wait_until(lambda: len(sent) == 9)  # one of them is on its way
+        assert producer.stats().pending == 9
         sink.open.set()
         sending.result()
-    assert [int(payload) for batch in sink.batches for payload in batch] == list(range(100))
+    assert sink.texts == [b"%d" % number for number in range(100)]
+
+
+def fill(producer: Producer, sink: Sink) -> None:
+    """Have one message on its way and four in the buffer, which is full then."""
+    sink.open.clear()
+    producer.send(0)
+    wait_until(lambda: len(sink.waits) == 1)
+    for number in range(1, 5):
+        producer.send(number)
+
+
+def test_sending_waits_no_longer_than_its_time():
+    sink = Sink()
+    with producing(sink, max_messages=1, buffer_messages=4, timeout=0.05) as producer:
+        fill(producer, sink)
+        with pytest.raises(BufferFull, match="slower"):
+            producer.send(5)
+        assert producer.stats().turned_away == 1
+        sink.open.set()
+        producer.flush(timeout=20)
+    assert sink.texts == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_a_full_buffer_may_turn_messages_away_at_once():
+    sink = Sink()
+    with producing(sink, max_messages=1, buffer_messages=4, when_full="raise") as producer:
+        fill(producer, sink)
+        for number in range(5, 8):
+            with pytest.raises(BufferFull):
+                producer.send(number)
+        sink.open.set()
+    assert sink.texts == [b"0", b"1", b"2", b"3", b"4"]
+    assert producer.stats() == stats(accepted=5, acknowledged=5, turned_away=3)
+
+
+def test_a_full_buffer_may_drop_its_oldest():
+    sink = Sink()
+    options = {"max_messages": 1, "buffer_messages": 4, "when_full": "drop_oldest"}
+    with producing(sink, **options) as producer:
+        fill(producer, sink)
+        for number in range(5, 8):
+            producer.send(number)
+        sink.open.set()
+    assert sink.texts == [b"0", b"4", b"5", b"6", b"7"]
+    assert producer.stats() == stats(accepted=8, acknowledged=5, dropped=3)
+
+
+def test_the_buffer_is_bounded_in_bytes_as_well():
+    sink = Sink()
+    options = {"max_messages": 1, "buffer_bytes": 100, "when_full": "raise"}
+    with producing(sink, **options) as producer:
+        fill(producer, sink)
+        with pytest.raises(BufferFull):
+            producer.send("x" * 100)
+        sink.open.set()
+        producer.flush()
+        producer.send("x" * 200)  # an empty buffer has room for anything
+
+
+def stats(**counts: int) -> ProducerStats:
+    names = ProducerStats.__struct_fields__
+    return ProducerStats(**{name: counts.get(name, 0) for name in names})
 
 
 def test_threads_share_a_producer_and_each_keeps_its_order(queue):
@@ -123,63 +237,307 @@ def test_parts_of_a_batch_may_be_sent_one_by_one(queue):
     assert taken == list(range(10))
 
 
-def test_what_was_not_sent_comes_back_with_the_reason(queue):
-    queue.create(5)
-    producer = queue.producer(max_messages=4, timeout=0)
+OUTAGES = [
+    ConnectionFailed("no server"),
+    GatewayReply("502", status=502),
+    QueueFull("full"),
+    ShuttingDown("draining"),
+    UnexpectedReply("a page", status=404),
+    Unauthorized("no token"),
+    QueueNotFound("not yet"),
+    ValueError("out of order"),
+]
 
-    def send_all() -> None:
-        for number in range(10_000):
+
+@pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
+def test_an_outage_ends_no_producer(error, caplog):
+    caplog.set_level("INFO", "zoldyq.client")
+    sink = Sink(error, error)
+    told: list[Exception] = []
+    with producing(sink, max_messages=2, on_error=told.append) as producer:
+        for number in range(4):
             producer.send(number)
         producer.flush()
+        assert sink.batches == [[b"0", b"1"], [b"2", b"3"]]
+        assert producer.stats().failures == 2
+        producer.send(4)
+    assert sink.texts[-1] == b"4"
+    assert told == [each for each in (error, error) if isinstance(each, ZoldyQError)]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert {record.name for record in caplog.records} == {"zoldyq.client"}
 
+
+def test_a_server_that_comes_back_after_some_time_gets_everything(start_server):
+    first = start_server()
+    with Client(first.url).queue("a").producer(max_messages=5, max_delay=0.001) as producer:
+        producer.send(0)
+        producer.flush()
+        first.stop()
+        for number in range(1, 100):
+            producer.send(number)
+        wait_until(lambda: producer.stats().failures > 1)
+        second = start_server(port=first.port)
+        producer.flush(timeout=20)
+    taken = Client(second.url).queue("a").dequeue_many(1_000)
+    assert [message.payload for message in taken] == list(range(1, 100))
+
+
+def test_a_queue_that_is_full_for_some_time_gets_everything(queue):
+    queue.create(5)
+    with queue.producer(max_messages=4, max_delay=0.001) as producer:
+        for number in range(50):
+            producer.send(number)
+        wait_until(lambda: queue.stats().size > 1)
+        taken: list[int] = []
+        while len(taken) < 50:
+            taken += [message.payload for message in queue.dequeue_many(10, timeout=20)]
+    assert taken == list(range(50))
+    assert producer.stats().acknowledged == 50
+
+
+def test_a_batch_whose_reply_was_lost_is_sent_again_and_counted():
+    sink = Sink(ConnectionLost("no reply"), GatewayReply("504", status=504))
+    with producing(sink, max_messages=2) as producer:
+        for number in range(4):
+            producer.send(number)
+    assert sink.batches == [[b"0", b"1"], [b"2", b"3"]]
+    assert producer.stats() == stats(accepted=4, acknowledged=4, resent=4, failures=2)
+
+
+def test_a_batch_whose_reply_was_lost_may_be_given_up_instead():
+    sink = Sink(ConnectionLost("no reply"))
+    producer = make(sink, max_messages=2, resend_unknown=False)
+    for number in range(4):
+        producer.send(number)
     with pytest.raises(MessagesUnsent) as failure:
-        send_all()
-    unsent = failure.value.payloads
-    assert isinstance(failure.value.__cause__, QueueFull)
-    assert unsent[0] == b"4"
-    assert unsent == [b"%d" % number for number in range(4, 4 + len(unsent))]
-    for call in (producer.flush, producer.close, lambda: producer.send(1)):
-        with pytest.raises(MessagesUnsent) as again:
-            call()
-        assert again.value.payloads == unsent
-    assert queue.stats().size == 4
+        producer.close()
+    assert failure.value.payloads == [b"0", b"1"]
+    assert isinstance(failure.value.__cause__, ConnectionLost)
+    assert sink.batches == [[b"2", b"3"]]
+    assert producer.stats() == stats(accepted=4, acknowledged=2, refused=2, failures=1)
 
 
-def test_a_sender_that_waits_for_room_learns_of_a_failure():
-    refusing = threading.Event()
+class Fussy:
+    """Takes no batch with a payload that is too large."""
 
-    def refuse(_payloads: Sequence[bytes]) -> int:
-        assert refusing.wait(20)
-        raise QueueFull("no room")
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
 
-    producer = Producer(refuse, max_messages=1, max_bytes=100, max_delay=LONG)
+    def __call__(self, payloads: Sequence[bytes], wait: float) -> int:
+        if any(len(payload) > 5 for payload in payloads):
+            raise InvalidJson("too deep")
+        self.taken += payloads
+        return len(payloads)
+
+
+def test_a_message_that_is_refused_for_good_holds_up_no_other():
+    fussy, told = Fussy(), []
+    with make(fussy, max_messages=100, on_error=told.append) as producer:
+        for number in range(100):
+            producer.send("bad one" if number in {0, 17, 18, 99} else number)
+        producer.flush()
+    assert fussy.taken == [b"%d" % number for number in range(100) if number not in {0, 17, 18, 99}]
+    assert [error.payloads for error in told] == [[b'"bad one"']] * 4
+    assert all(isinstance(error.__cause__, InvalidJson) for error in told)
+    assert producer.stats().refused == 4
+
+
+def test_what_is_refused_for_good_is_raised_where_nobody_is_told_otherwise():
+    producer = make(Fussy())
+    producer.send("bad one")
+    producer.send(1)
+    with pytest.raises(MessagesUnsent, match="too deep") as failure:
+        producer.flush()
+    assert failure.value.payloads == [b'"bad one"']
+    producer.flush()
+    producer.close()
+
+
+def test_on_error_that_fails_ends_no_producer(caplog):
+    def fail(_error: Exception) -> None:
+        raise RuntimeError("my mistake")
+
+    sink = Sink(QueueFull("full"))
+    with producing(sink, on_error=fail) as producer:
+        producer.send(1)
+    assert sink.texts == [b"1"]
+    assert "my mistake" in caplog.text
+
+
+def test_a_server_that_lets_nothing_wait_is_asked_without_waiting():
+    sink = Sink(InvalidTimeout("too long", minimum=0, maximum=0.5))
+    with producing(sink) as producer:
+        producer.send(1)
+    assert (sink.waits[1], sink.texts) == (0.5, [b"1"])
+
+
+def test_a_flush_that_takes_too_long_leaves_the_messages_where_they_are():
+    sink = Sink()
+    sink.open.clear()
+    with producing(sink) as producer:
+        producer.send(1)
+        with pytest.raises(NotAcknowledged) as failure:
+            producer.flush(timeout=0.05)
+        assert failure.value.details == {"pending": 1}
+        sink.open.set()
+    assert sink.texts == [b"1"]
+
+
+def test_what_cannot_be_sent_in_time_comes_back_at_the_close_with_the_reason():
+    sink = Sink(*[ConnectionFailed("no server")] * 1_000)
+    producer = make(sink, max_messages=2)
+    for number in range(5):
+        producer.send(number)
+    with pytest.raises(MessagesUnsent, match="no server") as failure:
+        producer.close(timeout=0.3)
+    assert failure.value.payloads == [b"%d" % number for number in range(5)]
+    assert isinstance(failure.value.__cause__, ConnectionFailed)
+    assert producer.stats().dropped == 5
+    producer.close()
+    with pytest.raises(ClientClosed):
+        producer.send(6)
+
+
+def test_a_close_without_time_still_tries_once():
+    sink = Sink()
+    producer = make(sink, max_messages=2)
+    for number in range(5):
+        producer.send(number)
+    producer.close(timeout=0)
+    assert len(sink.texts) == 5
+    failing = make(Sink(*[QueueFull("full")] * 9))
+    failing.send(1)
+    with pytest.raises(MessagesUnsent):
+        failing.close(timeout=0)
+
+
+def test_a_close_returns_in_time_from_a_server_that_hangs():
+    sink = Sink()
+    sink.open.clear()
+    producer = make(sink)
+    producer.send(1)
+    producer.send(2)
+    began = time.monotonic()
+    with pytest.raises(MessagesUnsent) as failure:
+        producer.close(timeout=0.2)
+    assert time.monotonic() - began < 10
+    assert failure.value.payloads == [b"1", b"2"]
+    sink.open.set()
+    wait_until(lambda: sink.texts == [b"1", b"2"])  # it may have them nevertheless
+    assert producer.stats() == stats(accepted=2, dropped=2)
+
+
+def test_an_exception_in_the_block_is_not_hidden_by_what_could_not_be_sent():
+    def work() -> None:
+        with make(Sink(*[QueueFull("full")] * 1_000), timeout=0.1) as producer:
+            producer.send(1)
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError) as failure:
+        work()
+    unsent = failure.value.__context__
+    assert isinstance(unsent, MessagesUnsent)
+    assert unsent.payloads == [b"1"]
+    assert "1 messages were not sent" in failure.value.__notes__[0]
+
+
+def test_a_producer_that_is_told_to_gives_up_and_says_so_to_its_sender():
+    sink = Sink(*[QueueFull("full")] * 1_000)
+    producer = make(sink, max_messages=1, buffer_messages=4, give_up_after=0.3, timeout=None)
 
     def send_for_ever() -> None:
         while True:
             producer.send(1)
 
-    sending = Task(send_for_ever)
-    refusing.set()
-    with pytest.raises(MessagesUnsent):
-        sending.result()
+    with pytest.raises(MessagesUnsent) as failure:
+        send_for_ever()
+    assert isinstance(failure.value.__cause__, QueueFull)
+    assert set(failure.value.payloads) == {b"1"}
+    with pytest.raises(ClientClosed):
+        producer.send(2)
+    producer.close()
 
 
-def test_a_fault_of_another_kind_reaches_the_caller_too():
-    def fail(_payloads: Sequence[bytes]) -> int:
-        raise ValueError("out of order")
-
-    producer = Producer(fail, max_messages=1, max_bytes=100, max_delay=LONG)
+def test_a_producer_whose_client_is_closed_ends(server):
+    client = Client(server.url)
+    producer = client.queue("closed").producer(max_delay=0)
+    client.close()
     producer.send(1)
-    with pytest.raises(MessagesUnsent, match="out of order"):
-        producer.close()
+    with pytest.raises(MessagesUnsent, match="closed"):
+        producer.close(timeout=None)
 
 
-def test_a_server_that_is_not_there_is_told_at_the_end():
-    client = Client("http://127.0.0.1:1", connect_timeout=0.1)
-    with pytest.raises(MessagesUnsent) as failure, client.queue("a").producer() as producer:
-        producer.send({"a": 1})
-    assert isinstance(failure.value.__cause__, ConnectionFailed)
-    assert failure.value.payloads == [b'{"a":1}']
+def test_a_producer_that_was_dropped_sends_what_it_has():
+    sink = Sink()
+    producer = make(sink)
+    producer.send(1)
+    del producer
+    gc.collect()
+    wait_until(lambda: sink.texts == [b"1"])
+
+
+PROGRAM = """
+import sys
+from zoldyq import Client
+producer = Client(sys.argv[1]).queue(sys.argv[2]).producer(max_delay=60)
+for number in range(10):
+    producer.send(number)
+"""
+
+
+def test_the_end_of_the_program_sends_what_is_left(queue, client):
+    subprocess.run([sys.executable, "-c", PROGRAM, client.url, queue.name], check=True, timeout=40)
+    assert [message.payload for message in queue.dequeue_many(100)] == list(range(10))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"max_messages": 0}, {"max_bytes": -1}, {"buffer_messages": 0}, {"buffer_bytes": 1.5},
+     {"max_delay": float("nan")}, {"when_full": "wait"}, {"timeout": -1}, {"give_up_after": "x"}],
+)  # fmt: skip
+def test_options_out_of_range_are_refused(queue, options):
+    with pytest.raises((InvalidOption, InvalidTimeout)):
+        queue.producer(**options)
+
+
+def test_a_child_process_sends_its_own_messages_and_its_parent_its_own(queue):
+    with queue.producer(max_delay=LONG) as producer:
+        producer.send("of the parent")
+        wait_until(lambda: producer.stats().pending == 1)
+        for number in range(3):
+            in_child(lambda number=number: send_in_child(producer, number))
+        assert producer.stats() == stats(accepted=1, pending=1)
+    taken = [message.payload for message in queue.dequeue_many(100)]
+    assert taken == [*range(3), "of the parent"]
+
+
+def send_in_child(producer: Producer, number: int) -> None:
+    assert producer.stats() == stats()
+    producer.send(number)
+    producer.flush()
+    assert producer.stats() == stats(accepted=1, acknowledged=1)
+
+
+def test_a_fork_in_the_middle_of_sending_leaves_both_processes_whole(queue):
+    with queue.producer(max_messages=7, max_delay=0.001) as producer:
+        stopping = threading.Event()
+
+        def work() -> int:
+            sent = 0
+            while not stopping.is_set():
+                producer.send("parent")
+                sent += 1
+            return sent
+
+        working = Task(work)
+        for _ in range(20):
+            in_child(lambda: (producer.send("child"), producer.close()))
+        stopping.set()
+        sent = working.result()
+    counts: Counter[str] = Counter()
+    while messages := queue.dequeue_many(1_000):
+        counts.update(message.payload for message in messages)
+    assert counts == {"parent": sent, "child": 20}
 
 
 def test_a_bad_value_is_refused_and_the_others_go():
@@ -199,6 +557,6 @@ def test_a_closed_producer_takes_nothing():
     with producing(sink) as producer:
         pass
     producer.close()
-    with pytest.raises(ClientError, match="closed"):
+    with pytest.raises(ClientClosed, match="closed"):
         producer.send(1)
     assert sink.batches == []

@@ -26,7 +26,7 @@ def send_all(queue: RemoteQueue, payloads: Iterable[tuple[str, bytes]], timeout:
     from zoldyq.client import MessagesUnsent
 
     count = 0
-    producer = queue.producer(max_delay=_DELAY, timeout=timeout)
+    producer = queue.producer(max_delay=_DELAY, timeout=None, give_up_after=timeout)
     try:
         with Progress("queued") as progress:
             try:

@@ -4,6 +4,7 @@ Everything here is synchronous and may be shared between threads, except that on
 :class:`Consumer` is iterated by one thread at a time.
 """
 
+from zoldyq.client.buffer import ProducerStats
 from zoldyq.client.client import Client
 from zoldyq.client.consumer import Consumer
 from zoldyq.client.documents import (
@@ -16,6 +17,7 @@ from zoldyq.client.documents import (
     Updated,
 )
 from zoldyq.client.errors import (
+    BufferFull,
     ClientClosed,
     ClientError,
     ConnectionFailed,
@@ -25,6 +27,7 @@ from zoldyq.client.errors import (
     InvalidPayload,
     InvalidUrl,
     MessagesUnsent,
+    NotAcknowledged,
     ServerUnreachable,
     UnexpectedReply,
     UnreadablePayload,
@@ -33,6 +36,7 @@ from zoldyq.client.producer import Producer
 from zoldyq.client.queue import RemoteQueue
 
 __all__ = [
+    "BufferFull",
     "Client",
     "ClientClosed",
     "ClientError",
@@ -47,8 +51,10 @@ __all__ = [
     "InvalidUrl",
     "Message",
     "MessagesUnsent",
+    "NotAcknowledged",
     "Policy",
     "Producer",
+    "ProducerStats",
     "QueueStats",
     "Receipt",
     "RemoteQueue",

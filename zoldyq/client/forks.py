@@ -11,23 +11,18 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
-from weakref import WeakSet
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary, WeakSet
 
-
-class ForkAware(Protocol):
-    """An object with state that belongs to one process: locks, threads, buffers."""
-
-    def forked(self) -> None:
-        """Start anew. Called in the child, which has a single thread at that moment."""
-
+_T = TypeVar("_T")
 
 # Guards the sets below, and is held across a fork, so that the child finds them whole. A signal
 # handler may fork while its thread holds it, hence an RLock.
 _lock = threading.RLock()
 _sockets: WeakSet[socket.socket] = WeakSet()
-_aware: WeakSet[ForkAware] = WeakSet()
+_renewals: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
 
 
 def close_in_children(sock: socket.socket) -> None:
@@ -36,10 +31,14 @@ def close_in_children(sock: socket.socket) -> None:
         _sockets.add(sock)
 
 
-def renew_in_children(aware: ForkAware) -> None:
-    """Have :meth:`ForkAware.forked` called in every child process."""
+def renew_in_children(owner: _T, renew: Callable[[_T], object]) -> None:
+    """Have ``renew(owner)`` called in every child process, for state that belongs to one process.
+
+    The child has a single thread at that moment. ``renew`` must not refer to the owner, which may
+    be collected.
+    """
     with _lock:
-        _aware.add(aware)
+        _renewals[owner] = renew
 
 
 def _before() -> None:
@@ -58,8 +57,8 @@ def _in_child() -> None:
         with suppress(OSError):
             os.close(sock.detach())
     _sockets.clear()
-    for aware in list(_aware):
-        aware.forked()
+    for owner, renew in list(_renewals.items()):
+        renew(owner)
 
 
 if hasattr(os, "register_at_fork"):

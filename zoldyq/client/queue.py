@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from zoldyq.client import requests
 from zoldyq.client.address import queue_path
+from zoldyq.client.buffer import Limits
 from zoldyq.client.consumer import Consumer
+from zoldyq.client.deadline import seconds
 from zoldyq.client.documents import (
     Batch,
     Created,
@@ -25,6 +27,7 @@ from zoldyq.client.documents import (
 from zoldyq.client.payloads import batch_body, batches, checked, encode, single_body
 from zoldyq.client.producer import Producer
 from zoldyq.client.requests import PolicyFields
+from zoldyq.client.sender import SenderOptions, WhenFull
 from zoldyq.client.transport import Transport
 from zoldyq.contract.errors import BatchExceedsCapacity, BodyTooLarge, ZoldyQError
 
@@ -123,18 +126,44 @@ class RemoteQueue:
         max_messages: int = BATCH_MESSAGES,
         max_bytes: int = BATCH_BYTES,
         max_delay: float = 0.01,
-        timeout: float = 30.0,
+        timeout: float | None = 30.0,
+        buffer_messages: int = 10_000,
+        buffer_bytes: int = 16 << 20,
+        when_full: WhenFull = "block",
+        on_error: Callable[[ZoldyQError], object] | None = None,
+        resend_unknown: bool = True,
+        give_up_after: float | None = None,
+        ttl: float | None = None,
     ) -> Producer:
         """Return what sends single messages in batches, from a thread of its own.
 
         A batch goes out once it has ``max_messages`` or ``max_bytes``, or its first message is
-        ``max_delay`` seconds old. ``timeout`` is how long a batch may wait for room or a server.
+        ``max_delay`` seconds old. While the server is slow, full or away, up to ``buffer_messages``
+        and ``buffer_bytes`` wait. When the buffer is full, ``send`` waits up to ``timeout`` seconds
+        (``when_full="block"``), the oldest messages go (``"drop_oldest"``), or ``send`` raises
+        BufferFull at once (``"raise"``). ``timeout`` also holds for ``flush`` and ``close``.
+
+        ``on_error`` is called with each failure, on the producer's thread. If it is a
+        MessagesUnsent, the server refused its ``payloads`` for good; without ``on_error``,
+        ``flush`` and ``close`` raise these. ``resend_unknown=False`` does not send again what the
+        server may have: it is given up like something refused. A producer goes on for as long as
+        an outage takes, or ends once a batch could not be sent for ``give_up_after`` seconds;
+        ``send`` and ``close`` then raise MessagesUnsent.
+
+        Raises:
+            InvalidOption, InvalidTimeout: an option is out of its range.
         """
-        return Producer(
-            lambda payloads: self._send_some(payloads, timeout, None),
-            max_messages=max_messages,
-            max_bytes=max_bytes,
+        options = SenderOptions(
+            name=self.name,
+            limits=Limits(max_messages, max_bytes, buffer_messages, buffer_bytes),
             max_delay=max_delay,
+            when_full=when_full,
+            resend_unknown=resend_unknown,
+            give_up_after=seconds(give_up_after, "give_up_after"),
+            on_error=on_error,
+        )
+        return Producer(
+            lambda payloads, wait: self._send_some(payloads, wait, ttl), options, timeout
         )
 
     # -- receiving ---------------------------------------------------------------------------

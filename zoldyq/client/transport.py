@@ -154,9 +154,9 @@ class _IdleConnections(queue.LifoQueue[Any]):
 
     def __init__(self, maxsize: int) -> None:
         super().__init__(maxsize)
-        renew_in_children(self)
+        renew_in_children(self, _IdleConnections._empty)
 
-    def forked(self) -> None:
+    def _empty(self) -> None:
         """Forget the parent's connections, and its locks, which a thread of it may hold."""
         super().__init__(self.maxsize)
         for _ in range(self.maxsize):

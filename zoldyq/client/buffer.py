@@ -1,0 +1,137 @@
+"""Messages that a producer has and the server does not have yet: a bounded buffer, and figures.
+
+A message waits, is being sent, and is done with: acknowledged, refused or dropped. Not safe
+between threads: the owner holds a lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+
+
+class ProducerStats(msgspec.Struct, frozen=True):
+    """What became of a producer's messages, in this process.
+
+    ``accepted`` = ``acknowledged`` + ``refused`` + ``dropped`` + ``pending``, at every moment.
+    ``refused`` were not taken by the server, for good; ``dropped`` had to go from a full buffer, or
+    when the producer was closed and its time was over. ``turned_away`` were never accepted:
+    ``send`` raised BufferFull. ``resent`` were sent again without knowing whether the server has
+    them, so it may have them twice; ``failures`` counts attempts.
+    """
+
+    accepted: int
+    acknowledged: int
+    refused: int
+    dropped: int
+    pending: int
+    turned_away: int
+    resent: int
+    failures: int
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The largest batch and the largest buffer, each in messages and in bytes of their texts."""
+
+    batch_messages: int
+    batch_bytes: int
+    messages: int
+    bytes: int
+
+
+class Buffer:
+    """Texts in order. ``sending`` are the first of them, which wait no more."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self.sending: Sequence[bytes] = ()
+        self.accepted = self.acknowledged = self.refused = self.dropped = 0
+        self.turned_away = self.resent = self.failures = 0
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    @property
+    def done(self) -> int:
+        """How many messages, from the first, are done with."""
+        return self.acknowledged + self.refused + self.dropped
+
+    @property
+    def pending(self) -> int:
+        """How many messages are not done with."""
+        return self.accepted - self.done
+
+    @property
+    def has_batch(self) -> bool:
+        """Whether as many wait as a batch may hold."""
+        limits = self._limits
+        return (
+            len(self._waiting) >= limits.batch_messages or self._waiting_bytes >= limits.batch_bytes
+        )
+
+    def has_room(self, text: bytes) -> bool:
+        """Whether one more fits. An empty buffer has room for anything."""
+        limits = self._limits
+        return not self._waiting or (
+            len(self._waiting) < limits.messages and self._waiting_bytes + len(text) <= limits.bytes
+        )
+
+    def append(self, text: bytes) -> None:
+        """Accept a message."""
+        self._waiting.append(text)
+        self._waiting_bytes += len(text)
+        self.accepted += 1
+
+    def drop_oldest(self) -> None:
+        """Drop the first message that waits."""
+        self._waiting_bytes -= len(self._waiting.popleft())
+        self.dropped += 1
+
+    def take_batch(self) -> None:
+        """Have the first messages sent: as many as a batch may hold."""
+        limits = self._limits
+        batch: list[bytes] = []
+        size = 0
+        while self._waiting and len(batch) < limits.batch_messages:
+            size += len(self._waiting[0])
+            if batch and size > limits.batch_bytes:
+                break
+            batch.append(self._waiting.popleft())
+        self._waiting_bytes -= sum(map(len, batch))
+        self.sending = batch
+
+    def settle(self, count: int, *, acknowledged: bool) -> Sequence[bytes]:
+        """Be done with the first that are being sent, unless they were given up; return them."""
+        settled, self.sending = self.sending[:count], self.sending[count:]
+        if acknowledged:
+            self.acknowledged += len(settled)
+        else:
+            self.refused += len(settled)
+        return settled
+
+    def give_up(self) -> list[bytes]:
+        """Drop all messages and return them."""
+        left = [*self.sending, *self._waiting]
+        self.dropped += len(left)
+        self.sending = ()
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        return left
+
+    def stats(self) -> ProducerStats:
+        """Return the figures."""
+        return ProducerStats(
+            accepted=self.accepted,
+            acknowledged=self.acknowledged,
+            refused=self.refused,
+            dropped=self.dropped,
+            pending=self.pending,
+            turned_away=self.turned_away,
+            resent=self.resent,
+            failures=self.failures,
+        )

@@ -1,0 +1,400 @@
+"""The thread of a producer: it sends what is in a buffer, in batches and in order.
+
+The thread goes on trying for as long as it takes: an outage ends no sender. A message leaves the
+buffer when the server has acknowledged it, when the server will never take it (it is refused, and
+told), when the buffer is full and the oldest have to go, or when the sender is closed and its time
+is over.
+
+A sender belongs to one process; after a fork the child needs a new one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import math
+import threading
+from collections.abc import Callable, Sequence
+from time import sleep
+from typing import Literal
+from weakref import WeakSet
+
+import msgspec
+
+from zoldyq.client.buffer import Buffer, Limits, ProducerStats
+from zoldyq.client.deadline import Deadline
+from zoldyq.client.errors import (
+    BufferFull,
+    ClientClosed,
+    ConnectionLost,
+    MessagesUnsent,
+    NotAcknowledged,
+)
+from zoldyq.client.forks import renew_in_children
+from zoldyq.client.own_work import log, own_work
+from zoldyq.contract.errors import BadRequest, InvalidTimeout, ZoldyQError
+
+WhenFull = Literal["block", "drop_oldest", "raise"]
+
+#: Pauses between attempts, in seconds: the first, doubled up to the longest.
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+
+#: The server may let one attempt wait for room for so many seconds. Short, so that a sender that
+#: is closed does not leave a request behind.
+_ATTEMPT_SECONDS = 2.0
+
+#: Codes of refusals that are about a message. Any other may be over one day: a queue that is not
+#: there is created, a token is put right.
+_ABOUT_A_MESSAGE = frozenset(
+    {"invalid_json", "body_too_large", "message_too_large", "batch_exceeds_capacity"}
+)
+
+#: At the end of the program, senders that were not closed have so many seconds for what is left.
+_EXIT_SECONDS = 5.0
+
+
+class SenderOptions(msgspec.Struct, frozen=True):
+    """What :meth:`RemoteQueue.producer` explains. ``name`` is the queue's, for the log."""
+
+    name: str
+    limits: Limits
+    max_delay: float
+    when_full: WhenFull = "block"
+    resend_unknown: bool = True
+    give_up_after: float = math.inf
+    on_error: Callable[[ZoldyQError], object] | None = None
+
+
+#: Sends as many of the first of some payloads as it can, within so many seconds; returns how many.
+SendSome = Callable[[Sequence[bytes], float], int]
+
+
+class Sender:
+    """Takes messages from any thread, and sends them from one of its own.
+
+    The thread starts with the first message.
+    """
+
+    def __init__(self, send_some: SendSome, options: SenderOptions) -> None:
+        self._send_some = send_some
+        self._options = options
+        # Guards the fields up to the next comment. Notified when the thread has something to do,
+        # or has done something. Never held while a batch is sent, or while a callback runs.
+        self._changed = threading.Condition()
+        self._buffer = Buffer(options.limits)
+        self._thread: threading.Thread | None = None
+        self._ended = False  # whether the thread is over
+        self._due = Deadline(0.0)  # when what waits goes out, even if it is no whole batch
+        self._hurry_until = 0  # messages up to this number do not wait for company
+        self._end: Deadline | None = None  # once it is closed
+        self._refused: list[bytes] = []  # texts of refused messages, not told to the program yet
+        self._reason: Exception | None = None  # of the last failure
+        # The thread's alone.
+        self._attempt_seconds = _ATTEMPT_SECONDS
+
+    # -- any thread ----------------------------------------------------------------------------
+
+    def append(self, text: bytes, timeout: float) -> None:
+        """Take a message; wait up to ``timeout`` seconds for room if that is what to do.
+
+        Raises:
+            BufferFull: there is no room for it.
+            ClientClosed: the sender was closed.
+            MessagesUnsent: the sender has given up; this message is not among the payloads.
+        """
+        buffer = self._buffer
+        with self._changed:
+            self._check_open()
+            if not buffer.has_room(text):
+                self._make_room(text, timeout)
+            if self._thread is None:
+                self._start()
+            if not buffer:
+                self._due = Deadline(self._options.max_delay)
+                self._changed.notify_all()
+            buffer.append(text)
+            if buffer.has_batch:
+                self._changed.notify_all()
+
+    def flush(self, timeout: float) -> None:
+        """Wait until every message so far is done with.
+
+        Raises:
+            NotAcknowledged: that took longer than ``timeout`` seconds.
+            MessagesUnsent: some were refused for good.
+        """
+        with self._changed:
+            target = self._hurry_until = self._buffer.accepted
+            self._changed.notify_all()
+            threadless = self._thread is None
+        if threadless:
+            self._run(wait=False)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._buffer.done >= target or self._ended, _bounded(timeout)
+            )
+            pending = target - self._buffer.done
+            if pending > 0:
+                raise NotAcknowledged(
+                    f"{pending} messages are not acknowledged, after {timeout} s: "
+                    f"{self._reason or 'no answer yet'}",
+                    pending=pending,
+                ) from self._reason
+        self._raise_refused()
+
+    def close(self, timeout: float) -> None:
+        """Send what is left within ``timeout`` seconds, and end. With 0, until an attempt fails.
+
+        Raises:
+            MessagesUnsent: some messages were not sent.
+        """
+        self.stop(timeout)
+        thread = self._thread
+        if thread is None:
+            self._run()  # there is nothing to send, or no thread may start any more
+        else:
+            thread.join(_bounded(timeout) if timeout else None)
+        with self._changed:
+            self._refused += self._buffer.give_up()
+            self._changed.notify_all()
+        self._raise_refused()
+
+    def stop(self, timeout: float) -> None:
+        """Take no more messages, and end when all are sent or after ``timeout`` seconds."""
+        with self._changed:
+            if self._end is None:
+                self._end = Deadline(timeout)
+            self._changed.notify_all()
+
+    def stats(self) -> ProducerStats:
+        """Return one consistent set of figures."""
+        with self._changed:
+            return self._buffer.stats()
+
+    # -- helpers of these: the caller holds the lock ---------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._end is None:
+            return
+        if self._ended and self._buffer.pending:
+            raise MessagesUnsent(self._buffer.give_up(), self._reason) from self._reason
+        raise ClientClosed("this producer is closed: make another")
+
+    def _make_room(self, text: bytes, timeout: float) -> None:
+        buffer, policy = self._buffer, self._options.when_full
+        if policy == "drop_oldest":
+            while not buffer.has_room(text):
+                buffer.drop_oldest()
+            return
+        if policy == "block":
+            self._changed.wait_for(
+                lambda: self._ended or self._end is not None or buffer.has_room(text),
+                _bounded(timeout),
+            )
+            self._check_open()
+        if not buffer.has_room(text):
+            buffer.turned_away += 1
+            raise BufferFull(
+                f"the buffer of this producer is full ({len(buffer)} messages): "
+                f"{self._reason or 'the server is slower than the program'}",
+                pending=buffer.pending,
+            ) from self._reason
+
+    def _is_due(self) -> bool:
+        buffer = self._buffer
+        return bool(buffer) and (
+            self._end is not None
+            or buffer.done < self._hurry_until
+            or buffer.has_batch
+            or self._due.passed
+        )
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="zoldyq-producer", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return  # the interpreter ends: what is left is sent by the thread that closes
+        self._thread = thread
+        _unfinished.add(self)
+        renew_in_children(self, _unfinished.discard)  # a child leaves it to its parent
+
+    # -- helpers of these: the caller does not hold the lock -------------------------------------
+
+    def _raise_refused(self) -> None:
+        with self._changed:
+            texts, self._refused = self._refused, []
+            reason = self._reason
+        if texts:
+            raise MessagesUnsent(texts, reason) from reason
+
+    # -- the thread ----------------------------------------------------------------------------
+
+    def _run(self, *, wait: bool = True) -> None:
+        """Send what there is; with ``wait`` also what comes, until the sender is closed."""
+        try:
+            with own_work():
+                while self._next_batch(wait) and self._deliver():
+                    pass
+        finally:
+            with self._changed:
+                self._ended = wait
+                self._changed.notify_all()
+
+    def _next_batch(self, wait: bool) -> bool:
+        """Wait for a batch if there is none, and tell whether there is one to send."""
+        with self._changed:
+            while not self._is_due():
+                if self._end is not None or not wait:
+                    return False
+                self._changed.wait(self._due.left if self._buffer else None)
+            self._buffer.take_batch()
+            self._due = Deadline(self._options.max_delay)
+            self._changed.notify_all()
+            return True
+
+    def _deliver(self) -> bool:
+        """Send the batch, however often that takes; False when there is no time left for it."""
+        outage = _Outage(self._options.name, self._options.give_up_after)
+        size = len(self._buffer.sending)  # how many of it to send at a time
+        while batch := self._buffer.sending[:size]:
+            try:
+                sent = self._send_some(batch, self._wait_seconds(outage))
+            except Exception as error:  # noqa: BLE001 - the thread outlives every failure
+                size = self._after_failure(error, batch)
+                if not self._pause(outage, error):
+                    return False
+            else:
+                outage.over()
+                self._settle(sent, acknowledged=True)
+                size = 2 * max(sent, 1)
+        return True
+
+    def _wait_seconds(self, outage: _Outage) -> float:
+        end = self._end
+        return min(self._attempt_seconds, outage.left, math.inf if end is None else end.left)
+
+    def _settle(self, count: int, *, acknowledged: bool) -> Sequence[bytes]:
+        with self._changed:
+            settled = self._buffer.settle(count, acknowledged=acknowledged)
+            self._changed.notify_all()
+            return settled
+
+    def _after_failure(self, error: Exception, batch: Sequence[bytes]) -> int:
+        """Note a failure, and return how many messages to send next."""
+        with self._changed:
+            self._buffer.failures += 1
+            self._reason = error
+        if isinstance(error, ConnectionLost):
+            if not self._options.resend_unknown:
+                return self._refuse(len(batch), error)
+            with self._changed:
+                self._buffer.resent += len(batch)
+        elif _is_about_a_message(error):
+            # One of them is wrong: find it, and let the others through.
+            return len(batch) // 2 if len(batch) > 1 else self._refuse(1, error)
+        elif isinstance(error, InvalidTimeout):
+            maximum = error.details.get("maximum")
+            self._attempt_seconds = float(maximum) if isinstance(maximum, (int, float)) else 0.0
+        self._tell(error)
+        return len(batch)
+
+    def _refuse(self, count: int, error: Exception) -> int:
+        texts = self._settle(count, acknowledged=False)
+        log.warning("%s: %d messages are given up: %s", self._options.name, len(texts), error)
+        if self._options.on_error is None:
+            with self._changed:
+                room = self._options.limits.messages - len(self._refused)
+                self._refused += texts[: max(room, 0)]
+        unsent = MessagesUnsent(texts, error)
+        unsent.__cause__ = error
+        self._tell(unsent)
+        return 1
+
+    def _tell(self, error: Exception) -> None:
+        """Tell the program, if it wants to know."""
+        callback = self._options.on_error
+        if callback is None or not isinstance(error, ZoldyQError):
+            return
+        try:
+            callback(error)
+        except Exception:  # noqa: BLE001 - the program's own, of whatever kind
+            log.exception("%s: on_error failed", self._options.name)
+
+    def _pause(self, outage: _Outage, error: Exception) -> bool:
+        """Wait a moment before the next attempt; False if there is to be none."""
+        if _is_about_a_message(error):
+            return True  # the next attempt is with another one
+        seconds = outage.goes_on(error)
+        with self._changed:
+            if self._end is None:
+                self._changed.wait_for(lambda: self._end is not None, seconds)
+            if isinstance(error, ClientClosed) or not outage.left:
+                # Both at once, for a thread that waits for room.
+                self._end, self._ended = Deadline(0.0), True
+                self._changed.notify_all()
+            end = self._end
+        if end is None:
+            return True
+        sleep(min(seconds, end.left, _FIRST_PAUSE))
+        return not end.passed
+
+
+class _Outage:
+    """A time in which nothing can be sent: pauses that grow, and a line of the log at each end."""
+
+    def __init__(self, name: str, patience: float) -> None:
+        self._name = name
+        self._patience = patience
+        self._deadline = Deadline(patience)
+        self._attempts = 0
+
+    @property
+    def left(self) -> float:
+        """Seconds until it has lasted too long."""
+        return self._deadline.left
+
+    def goes_on(self, error: Exception) -> float:
+        """Return the seconds to pause after one more failure."""
+        self._attempts += 1
+        if self._attempts == 1:
+            log.warning("%s: cannot send now, and goes on trying: %s", self._name, error)
+        return min(_FIRST_PAUSE * 2.0 ** min(self._attempts - 1, 10), _LONGEST_PAUSE, self.left)
+
+    def over(self) -> None:
+        """Note a success."""
+        if self._attempts:
+            log.info("%s: sends again, after %d attempts", self._name, self._attempts)
+        self._attempts = 0
+        self._deadline = Deadline(self._patience)
+
+
+def _is_about_a_message(error: Exception) -> bool:
+    """Whether the server refuses one of the messages, and would take others."""
+    return isinstance(error, BadRequest) and error.code in _ABOUT_A_MESSAGE
+
+
+def _bounded(timeout: float) -> float | None:
+    """Return a time-out as the standard library wants it, where None is no limit."""
+    return min(timeout, threading.TIMEOUT_MAX) if timeout < float("inf") else None
+
+
+# -- the end of the program ----------------------------------------------------------------------
+
+#: Senders with a thread.
+_unfinished: WeakSet[Sender] = WeakSet()
+
+
+def _finish() -> None:
+    """Have what is left sent; where that fails say so in the log, and try no more."""
+    deadline = Deadline(_EXIT_SECONDS)
+    with own_work():
+        for sender in list(_unfinished):
+            try:
+                sender.flush(deadline.left)
+            except ZoldyQError as error:
+                sender.stop(0.0)
+                log.warning("at the end of the program: %s", error)
+
+
+atexit.register(_finish)
