@@ -31,6 +31,54 @@ def test_both_ways_are_measured_and_nothing_stays_behind(server, client, batch):
     assert not [name for name in client.queues() if name.startswith("bench-")]
 
 
+def test_a_given_queue_is_measured_and_is_empty_again(server, queue):
+    queue.create(1_000)
+    done = zoldyq(server.url, "bench", queue.name, "--json", "--requests", "200")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["dequeue"]["requests"] == 200
+    assert (queue.stats().size, queue.stats().enqueued_total) == (0, 200)
+
+
+def test_a_queue_with_messages_is_not_touched(server, queue):
+    queue.enqueue(1)
+    done = zoldyq(server.url, "bench", queue.name, "--requests", "10")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "has 1 message, which the benchmark would take" in done.stderr
+    assert queue.stats().size == 1
+
+
+def test_a_queue_that_is_not_there_is_told(server, queue):
+    assert zoldyq(server.url, "bench", queue.name).returncode == 1
+
+
+def test_a_duration_takes_the_place_of_a_number(server):
+    done = zoldyq(server.url, "bench", "--json", "--duration", "200ms")
+    found = json.loads(done.stdout)
+    assert found["enqueue"]["seconds"] > 0.1
+    assert found["enqueue"]["requests"] == found["dequeue"]["requests"] > 0
+    both = zoldyq(server.url, "bench", "--duration", "1s", "--requests", "1")
+    assert (both.returncode, "not both" in both.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("batch", [1, 10])
+def test_from_end_to_end_each_message_is_timed(server, client, batch):
+    done = zoldyq(
+        server.url, "bench", "--end-to-end", "--json", "--requests", "100",
+        "--connections", "3", "--batch", str(batch),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)["end to end"]
+    assert (found["requests"], found["refused"]) == (100, 0)
+    latency = found["latency_ms"]
+    assert 0 < latency["p50"] <= latency["p99"] <= latency["max"] <= 1e3 * found["seconds"]
+    assert not [name for name in client.queues() if name.startswith("bench-")]
+
+
+def test_a_message_must_have_room_for_its_time(server):
+    done = zoldyq(server.url, "bench", "--end-to-end", "--size", "20")
+    assert (done.returncode, "21 or more" in done.stderr) == (2, True)
+
+
 def test_a_table_for_people(server):
     done = zoldyq(server.url, "bench", "--requests", "50", "--connections", "100")
     header, enqueue, dequeue = done.stdout.splitlines()

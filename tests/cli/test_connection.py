@@ -8,7 +8,10 @@ import sys
 import pytest
 
 from tests.cli.runner import zoldyq
-from tests.contract.servers import ROOT
+from tests.contract.servers import ROOT, launch
+from tests.helpers import wait_until
+from zoldyq.cli.target import VARIABLES
+from zoldyq.config.environment import CLIENT_VARIABLES
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -66,6 +69,49 @@ def test_the_url_stands_before_or_after_the_command(server):
     assert zoldyq(NOWHERE, f"--url={server.url}", "queues").returncode == 0
     # The one nearer to the command wins.
     assert zoldyq(NOWHERE, "--url", NOWHERE, "queues", "--url", server.url).returncode == 0
+
+
+def test_a_unix_socket_is_reached(start_server, tmp_path):
+    path = tmp_path / "zoldyq.sock"
+    server = launch("native", tmp_path, unix_socket=str(path), drain_seconds=0)
+    try:
+        wait_until(path.exists, 20)
+        url = f"unix://{path}"
+        assert zoldyq(url, "enqueue", "a", "1").returncode == 0
+        assert zoldyq(NOWHERE, "--url", url, "dequeue", "a").stdout == "1\n"
+        assert zoldyq(url, "bench", "--requests", "10").returncode == 0
+    finally:
+        server.stop()
+
+
+def test_a_header_is_sent(start_server):
+    url = start_server(token="t").url
+    for header in ("Authorization: Bearer t", "authorization:Bearer t"):
+        assert zoldyq(url, "queues", "--header", header).returncode == 0
+        assert zoldyq(url, "--header", header, "queues").returncode == 0
+    wrong = zoldyq(url, "queues", "--header", "Authorization")
+    assert (wrong.returncode, "'NAME: VALUE'" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "args", [("--insecure",), ("--cacert", "/nowhere"), ("--cert", "/nowhere"), ("--key", "x")]
+)
+def test_options_for_tls_are_wrong_usage_without_it(args):
+    assert zoldyq(NOWHERE, "queues", *args).returncode == 2
+
+
+def test_a_certificate_is_checked_unless_that_is_switched_off():
+    secure = NOWHERE.replace("http:", "https:")
+    assert zoldyq(secure, "queues", "--cacert", "/nowhere").returncode == 2
+    done = zoldyq(secure, "queues", "--insecure")
+    assert done.returncode == 4
+    assert done.stderr.startswith("zoldyq: --insecure: the server's certificate is not checked\n")
+    assert zoldyq(secure, "queues", env={"ZOLDYQ_INSECURE": "1"}).stderr == done.stderr
+    assert zoldyq(secure, "queues", env={"ZOLDYQ_INSECURE": "perhaps"}).returncode == 2
+
+
+def test_the_server_knows_the_variables_of_the_commands():
+    assert set(VARIABLES) <= set(CLIENT_VARIABLES)
 
 
 def test_the_token_comes_from_a_file_too(start_server, tmp_path):

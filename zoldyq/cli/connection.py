@@ -16,9 +16,9 @@ import click
 import msgspec
 
 from zoldyq.cli import signals
+from zoldyq.cli.output import notice
 from zoldyq.cli.profiles import find_profile, load_profiles
 from zoldyq.cli.target import (
-    DEFAULT_URL,
     OPTIONS,
     PROFILE_VARIABLE,
     Target,
@@ -66,6 +66,8 @@ def with_client(function: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         target = _target(click.get_current_context(), {name: kwargs.pop(name) for name in _NAMES})
         check_text(kwargs)
+        if target.insecure:
+            notice("--insecure: the server's certificate is not checked")
         with signals.ending_in_order(), _client(target, _CONNECT_SECONDS) as client:
             function(client, *args, **kwargs)
 
@@ -94,10 +96,12 @@ def _texts(value: object) -> Iterable[str]:
     )
 
 
-def _target(ctx: click.Context, given: Mapping[str, str | None]) -> Target:
+def _target(ctx: click.Context, given: Mapping[str, Any]) -> Target:
     """Return the server that is meant: by options, by a profile, or by variables."""
-    before: Mapping[str, str | None] = ctx.find_root().params
-    chosen = {name: before.get(name) if given[name] is None else given[name] for name in _NAMES}
+    before = ctx.find_root().params
+    chosen = {
+        name: before.get(name) if given[name] in (None, ()) else given[name] for name in _NAMES
+    }
     check_text(chosen)
     profile = chosen.pop("profile")
     if profile is not None and chosen["url"] is not None:
@@ -120,10 +124,10 @@ def _client(target: Target, connect_timeout: float) -> Client:
     # Only here: the help and the server need no HTTP client.
     from zoldyq.client import Client
 
-    return Client(target.url or DEFAULT_URL, token=target.secret(), connect_timeout=connect_timeout)
+    return Client(**target.client_options(), connect_timeout=connect_timeout)
 
 
-def _complete_queue(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+def complete_queue(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Return the names of the server's queues that begin so; none if it cannot be asked."""
     with suppress(ZoldyQError, click.UsageError):
         target = _target(ctx, {name: ctx.params.get(name) for name in _NAMES})
@@ -132,4 +136,4 @@ def _complete_queue(ctx: click.Context, _param: click.Parameter, incomplete: str
     return []
 
 
-queue_argument = click.argument("queue_name", metavar="QUEUE", shell_complete=_complete_queue)
+queue_argument = click.argument("queue_name", metavar="QUEUE", shell_complete=complete_queue)

@@ -9,6 +9,7 @@ import click
 from zoldyq.cli import stdout
 from zoldyq.cli.connection import json_option, queue_argument, with_client
 from zoldyq.cli.exit_codes import NOTHING_CAME
+from zoldyq.cli.options import DURATION
 from zoldyq.cli.output import message_line
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 @queue_argument
 @click.option(
     "--count", type=click.IntRange(min=1), default=1, show_default=True,
-    help="Take up to so many, as soon as any is there.",
+    help="Take up to this number of messages, as soon as there is one.",
 )  # fmt: skip
 @click.option(
-    "--timeout", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS",
+    "--timeout", type=DURATION, default=0.0,
     help="How long to wait for the first message.  [default: 0]",
 )  # fmt: skip
 @json_option

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from zoldyq.cli.connection import json_option, queue_argument, with_client
-from zoldyq.cli.options import SIZE
+from zoldyq.cli.options import DURATION, SIZE
 from zoldyq.cli.output import echo, echo_document, messages
 from zoldyq.cli.sending import send_all
 from zoldyq.cli.template import FIELDS, filled
@@ -35,7 +35,7 @@ _STANDARD_INPUT = "-"
 )  # fmt: skip
 @click.option("--size", type=SIZE, help="Send a text of this size, in bytes of JSON.")
 @click.option(
-    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS",
+    "--timeout", type=DURATION,
     help="How long to wait for room or for a server that is overloaded.  [default: 0 for one "
     "message, 30 for many]",
 )  # fmt: skip
@@ -105,7 +105,8 @@ def _enqueue_one(queue: RemoteQueue, payload: bytes, timeout: float, as_json: bo
     if as_json:
         echo_document(receipt)
     else:
-        echo(f"queued; {messages(receipt.queue_size)} in {queue.name}")
+        dropped = f"; {messages(receipt.dropped)} dropped for it" if receipt.dropped else ""
+        echo(f"queued; {messages(receipt.queue_size)} in {queue.name}{dropped}")
 
 
 def _repeated(

@@ -1,4 +1,4 @@
-"""Load for a server: the same request over and over, on several connections at once.
+"""Load for a server: requests over and over, on several connections at once.
 
 One thread and one selector, because threads of Python would measure each other. Each connection
 has one request on its way, and each reply is timed.
@@ -7,9 +7,8 @@ has one request on its way, and each reply is timed.
 from __future__ import annotations
 
 import socket
-import ssl
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from selectors import EVENT_READ, DefaultSelector
 from time import perf_counter
@@ -19,29 +18,31 @@ import msgspec
 
 # How long no connection may have a reply before the run is given up, in seconds.
 _SILENCE_SECONDS = 10.0
-_CONNECT_SECONDS = 5.0
 _READ_BYTES = 1 << 18
+_OFTEN = 0.05
+
+Connect = Callable[[], socket.socket]
 
 
-class Target(msgspec.Struct, frozen=True):
-    """Where to connect to."""
+class Reply(msgspec.Struct, frozen=True):
+    """A reply: its status, its body if asked for, and how long it took in seconds."""
 
-    host: str
-    port: int
-    secure: bool
+    status: int
+    body: bytes
+    latency: float
 
 
 class Result(msgspec.Struct):
     """What a run measured. ``latencies`` are in seconds, one for each reply."""
 
-    elapsed: float
-    latencies: array[float]
-    refused: int
-    complete: bool
+    elapsed: float = 0.0
+    latencies: array[float] = msgspec.field(default_factory=lambda: array("d"))
+    refused: int = 0
+    complete: bool = False
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """Replies a second."""
         return len(self.latencies) / self.elapsed if self.elapsed else 0.0
 
     def percentile(self, percent: float) -> float:
@@ -50,110 +51,94 @@ class Result(msgspec.Struct):
         return ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)] if ordered else 0.0
 
 
-def run(
-    target: Target,
-    request: bytes,
-    requests: int,
-    connections: int,
-    on_progress: Callable[[int], None],
-) -> Result:
-    """Send a request so many times and return what was measured.
+class Lane:
+    """A connection that sends one request after the other.
 
-    ``on_progress`` is told how many replies have come. Ctrl-C ends the run early.
-
-    Raises:
-        OSError: a connection could not be made, or broke.
+    ``next_request`` returns the bytes of the next one, or None if there is no more.
+    ``on_reply`` is told of each reply; it gets the body if ``with_body`` is set.
     """
-    result = Result(0.0, array("d"), 0, complete=False)
-    with ExitStack() as stack:
-        selector = stack.enter_context(DefaultSelector())
-        opened = [
-            stack.enter_context(_Connection(target, request))
-            for _ in range(min(connections, requests))
-        ]
-        for connection in opened:
-            selector.register(connection.socket, EVENT_READ, connection)
-        began = perf_counter()
-        try:
-            _drive(selector, opened, requests, result, on_progress)
-            result.complete = True
-        except KeyboardInterrupt:
-            pass
-        result.elapsed = perf_counter() - began
-    return result
 
-
-def _drive(
-    selector: DefaultSelector,
-    connections: list[_Connection],
-    requests: int,
-    result: Result,
-    on_progress: Callable[[int], None],
-) -> None:
-    unsent = requests - len(connections)
-    for connection in connections:
-        connection.send()
-    while len(result.latencies) < requests:
-        for connection in _ready(selector):
-            status = connection.receive()
-            if status is None:
-                continue
-            result.latencies.append(perf_counter() - connection.sent_at)
-            result.refused += not 200 <= status < 300
-            if unsent:
-                unsent -= 1
-                connection.send()
-        on_progress(len(result.latencies))
-
-
-def _ready(selector: DefaultSelector) -> Iterator[_Connection]:
-    found = selector.select(_SILENCE_SECONDS)
-    if not found:
-        raise TimeoutError(f"no reply for {_SILENCE_SECONDS:.0f} s")
-    for key, _ in found:
-        yield key.data
-
-
-class _Connection:
-    """A connection with one request on its way."""
-
-    def __init__(self, target: Target, request: bytes) -> None:
-        self.socket = _connect(target)
-        self.sent_at = 0.0
-        self._request = request
+    def __init__(
+        self,
+        connect: Connect,
+        next_request: Callable[[], bytes | None],
+        on_reply: Callable[[Reply], None],
+        *,
+        with_body: bool = False,
+    ) -> None:
+        self.socket = connect()
+        self.busy = False
+        self._next_request = next_request
+        self._on_reply = on_reply
+        self._sent_at = 0.0
+        self._body: list[bytes] = []
+        self._whole = False
+        if with_body:
+            self.on_body = self._body.append  # called by the parser, which looks for it now
         self._parser = httptools.HttpResponseParser(self)
-        self._status: int | None = None
 
     def send(self) -> None:
-        """Send the request."""
-        self.sent_at = perf_counter()
-        self._status = None
-        self.socket.sendall(self._request)
+        """Send the next request, if there is one."""
+        request = self._next_request()
+        self.busy = request is not None
+        if request is not None:
+            self._sent_at = perf_counter()
+            self.socket.sendall(request)
 
-    def receive(self) -> int | None:
-        """Read, and return the status once the reply is here whole."""
+    def receive(self) -> None:
+        """Read, and send the next request once the reply is complete."""
         data = self.socket.recv(_READ_BYTES)
         if not data:
             raise ConnectionResetError("the server closed a connection")
         self._parser.feed_data(data)
-        return self._status
+        if not self._whole:
+            return
+        self._whole = False
+        body = b"".join(self._body)
+        self._body.clear()
+        status = self._parser.get_status_code()
+        self._on_reply(Reply(status, body, perf_counter() - self._sent_at))
+        self.send()
 
     def on_message_complete(self) -> None:
-        """Take note of a whole reply; called by the parser."""
-        self._status = self._parser.get_status_code()
+        """Note that the reply is complete; called by the parser."""
+        self._whole = True
 
-    def __enter__(self) -> _Connection:
+    def __enter__(self) -> Lane:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.socket.close()
 
 
-def _connect(target: Target) -> socket.socket:
-    # A time-out and no non-blocking mode: a request is small enough to be sent at once, and TLS
-    # may need several reads for one record.
-    sock = socket.create_connection((target.host, target.port), _CONNECT_SECONDS)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if target.secure:
-        return ssl.create_default_context().wrap_socket(sock, server_hostname=target.host)
-    return sock
+def drive(lanes: Sequence[Lane], on_time: Callable[[], None]) -> float:
+    """Send on all lanes until none has a request, and return how many seconds that took.
+
+    ``on_time`` is called several times a second.
+
+    Raises:
+        OSError: a connection broke, or there was no reply for long.
+    """
+    with ExitStack() as stack:
+        selector = stack.enter_context(DefaultSelector())
+        for lane in lanes:
+            stack.enter_context(lane)
+            selector.register(lane.socket, EVENT_READ, lane)
+        began = shown = perf_counter()
+        for lane in lanes:
+            lane.send()
+        while any(lane.busy for lane in lanes):
+            for lane in _ready(selector):
+                lane.receive()
+            if (now := perf_counter()) - shown > _OFTEN:
+                shown = now
+                on_time()
+        return perf_counter() - began
+
+
+def _ready(selector: DefaultSelector) -> Iterator[Lane]:
+    found = selector.select(_SILENCE_SECONDS)
+    if not found:
+        raise TimeoutError(f"no reply for {_SILENCE_SECONDS:.0f} s")
+    for key, _ in found:
+        yield key.data

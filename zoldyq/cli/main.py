@@ -15,7 +15,9 @@ from zoldyq.cli.config import config
 from zoldyq.cli.connection import connection_options
 from zoldyq.cli.dequeue import dequeue
 from zoldyq.cli.enqueue import enqueue
+from zoldyq.cli.health import health
 from zoldyq.cli.output import notice
+from zoldyq.cli.peek import peek
 from zoldyq.cli.profile import profile
 from zoldyq.cli.serve import serve
 from zoldyq.cli.statistics import queues, stats
@@ -89,7 +91,10 @@ def cli(**_connection: str | None) -> None:
 
 
 for _command in (
-    serve, enqueue, dequeue, tail, queues, stats, top, purge, delete, bench, profile, config
+    *(serve, enqueue, dequeue, peek, tail),
+    *(queues, stats, top, health),
+    *(purge, delete),
+    *(bench, profile, config),
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -18,7 +19,7 @@ from zoldyq.cli.profiles import (
     save_profiles,
 )
 from zoldyq.cli.table import Column, table
-from zoldyq.cli.target import Target, options, with_options
+from zoldyq.cli.target import FILES, Target, options, with_options
 
 
 @click.group(short_help="Give servers names, for --profile.")
@@ -34,7 +35,7 @@ def profile() -> None:
 _name_argument = click.argument("name", shell_complete=complete_profile)
 
 
-def _add(name: str, **given: str | None) -> None:
+def _add(name: str, **given: Any) -> None:
     """Add a profile, or replace one.
 
     Only you can read the file that the profiles are in. With --token-file it holds no secret.
@@ -43,8 +44,9 @@ def _add(name: str, **given: str | None) -> None:
     check_profile_name(name)
     if given["url"] is None:
         raise click.UsageError("say where the server is, with --url")
-    if given["token_file"] is not None:
-        given["token_file"] = str(Path(given["token_file"]).expanduser().absolute())
+    for field in FILES:
+        if given[field] is not None:
+            given[field] = str(Path(given[field]).expanduser().absolute())
     target = with_options(Target(), given)
     _check_url(given["url"])
     known = load_profiles()
@@ -90,7 +92,9 @@ def list_profiles(as_json: bool) -> None:
 
 def _without_secrets(target: Target) -> dict[str, object]:
     token = target.token_file or ("set" if target.token else None)
-    return {**msgspec.structs.asdict(target), "token": token}
+    # A header may be a secret as well.
+    headers = [header.partition(":")[0] for header in target.header]
+    return {**msgspec.structs.asdict(target), "token": token, "header": headers}
 
 
 def _check_url(url: str) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import msgspec
 
+from zoldyq.config.kinds import Switch
 from zoldyq.config.setting import PREFIX
 
 DEFAULT_URL = "http://127.0.0.1:9000"
@@ -21,18 +22,38 @@ PROFILE_VARIABLE = f"{PREFIX}PROFILE"
 
 
 class Target(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A server as the options describe it. ``token_file`` is read when the token is needed."""
+    """A server as the options describe it. ``token_file`` is read when the token is needed.
+
+    The files are for TLS, in PEM: certificates to trust, and a certificate of one's own with its
+    key. ``header`` holds further headers, each as ``Name: value``.
+    """
 
     url: str | None = None
     token: str | None = None
     token_file: str | None = None
+    cacert: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    insecure: bool = False
+    header: tuple[str, ...] = ()
 
-    def secret(self) -> str | None:
-        """Return the token to send, if any.
+    def client_options(self) -> dict[str, Any]:
+        """Return the arguments of a client of this server.
 
         Raises:
-            click.UsageError: its file cannot be read or is empty.
+            click.UsageError: the token's file cannot be read, or a header has no colon.
         """
+        return {
+            "url": self.url or DEFAULT_URL,
+            "token": self._secret(),
+            "headers": dict(map(_split_header, self.header)),
+            "ca_file": self.cacert,
+            "cert_file": self.cert,
+            "key_file": self.key,
+            "verify": not self.insecure,
+        }
+
+    def _secret(self) -> str | None:
         if self.token_file is None:
             # Of several, as the server takes them, the first.
             return (self.token or "").split(",")[0].strip() or None
@@ -52,50 +73,65 @@ class _Option(NamedTuple):
     """An option and the field of :class:`Target` that it fills."""
 
     field: str
-    metavar: str
+    metavar: str | None  # None for a switch
     meaning: str
+    repeatable: bool = False
 
     @property
     def flag(self) -> str:
         return f"--{self.field.replace('_', '-')}"
 
     @property
-    def variable(self) -> str:
-        return f"{PREFIX}{self.field.upper()}"
+    def variable(self) -> str | None:
+        return None if self.repeatable else f"{PREFIX}{self.field.upper()}"
 
 
 OPTIONS = (
-    _Option("url", "URL", f"Where the server is; {DEFAULT_URL} unless told otherwise."),
+    _Option(
+        "url", "URL",
+        f"Where the server is, also unix:///path/of/a/socket; {DEFAULT_URL} unless told otherwise.",
+    ),
     _Option(
         "token", "TOKEN",
         "Bearer token, if the server asks for one. A variable or a file is safer: options show in "
         "the list of processes.",
     ),
     _Option("token_file", "FILE", "File with the bearer token."),
+    _Option("cacert", "FILE", "Certificates to trust in the place of the system's (PEM)."),
+    _Option("cert", "FILE", "Certificate to show to the server (PEM)."),
+    _Option("key", "FILE", "Key of that certificate, if it is not in the same file."),
+    _Option("insecure", None, "Trust any certificate. Others may read along and take messages."),
+    _Option("header", "'NAME: VALUE'", "Header to send with every request; may be repeated.", True),
 )  # fmt: skip
-VARIABLES = (*(option.variable for option in OPTIONS), PROFILE_VARIABLE)
+#: What says where the server is: these options and the variables of the same names.
+VARIABLES = (
+    *(option.variable for option in OPTIONS if option.variable is not None),
+    PROFILE_VARIABLE,
+)
+#: Fields that name files.
+FILES = ("token_file", "cacert", "cert", "key")
 
 
 def options(*, with_variables: bool = True) -> list[click.Option]:
     """Return the options for a click command."""
-    return [
-        click.Option(
-            [option.flag],
-            metavar=option.metavar,
-            help=f"{option.meaning}  [env: {option.variable}]"
-            if with_variables
-            else option.meaning,
-        )
-        for option in OPTIONS
-    ]
+    return [_click_option(each, with_variables) for each in OPTIONS]
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Target:
-    """Return what the variables say. Empty ones say nothing."""
-    return Target(**{option.field: environ.get(option.variable) or None for option in OPTIONS})
+    """Return what the variables say. Empty ones say nothing.
+
+    Raises:
+        click.UsageError: one has a wrong value.
+    """
+    given: dict[str, Any] = {}
+    for option in OPTIONS:
+        value = environ.get(option.variable or "")
+        if value:
+            given[option.field] = value if option.metavar else _switch(option, value)
+    return Target(**given)
 
 
-def with_options(target: Target, given: Mapping[str, str | None]) -> Target:
+def with_options(target: Target, given: Mapping[str, Any]) -> Target:
     """Return a target in which options replace what it says.
 
     Raises:
@@ -103,7 +139,32 @@ def with_options(target: Target, given: Mapping[str, str | None]) -> Target:
     """
     if given.get("token") is not None and given.get("token_file") is not None:
         raise click.UsageError("give --token or --token-file, not both")
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen = {name: value for name, value in given.items() if value not in (None, ())}
     if not chosen.keys().isdisjoint({"token", "token_file"}):
         target = msgspec.structs.replace(target, token=None, token_file=None)
     return msgspec.structs.replace(target, **chosen)
+
+
+def _click_option(option: _Option, with_variables: bool) -> click.Option:
+    text = option.meaning
+    if with_variables and option.variable is not None:
+        text += f"  [env: {option.variable}]"
+    if option.metavar is None:
+        return click.Option([option.flag], is_flag=True, default=None, help=text)
+    return click.Option(
+        [option.flag], metavar=option.metavar, multiple=option.repeatable, help=text
+    )
+
+
+def _switch(option: _Option, value: str) -> bool:
+    try:
+        return Switch().parse(value)
+    except ValueError as error:
+        raise click.UsageError(f"{option.variable}: {error}") from None
+
+
+def _split_header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise click.UsageError("write a header as 'NAME: VALUE'")
+    return name.strip(), value.strip()

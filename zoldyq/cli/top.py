@@ -14,8 +14,9 @@ import msgspec
 from zoldyq.cli import terminal
 from zoldyq.cli.columns import NO_RATES, QueueColumn, Rates, shown_columns, watched
 from zoldyq.cli.connection import json_option, with_client
+from zoldyq.cli.health import summary
 from zoldyq.cli.options import KindType
-from zoldyq.cli.output import echo_document, echo_lines, messages, seconds
+from zoldyq.cli.output import echo_document, echo_lines
 from zoldyq.cli.screen import Screen
 from zoldyq.cli.table import Cell, Column, shortened, table
 from zoldyq.config.units import Seconds
@@ -189,7 +190,7 @@ def _lines(look: Look, title: str, width: int | None) -> list[str]:
         for name, stats in _sorted(look, columns, title)
     ]
     header = (Column("QUEUE"), *(each.column for each in columns))
-    return [*_wrapped(_summary(health), width), "", *table(header, rows, width)]
+    return [*_wrapped(summary(health), width), "", *table(header, rows, width)]
 
 
 def _sorted(look: Look, columns: Sequence[QueueColumn], title: str) -> list[tuple[str, QueueStats]]:
@@ -200,15 +201,6 @@ def _sorted(look: Look, columns: Sequence[QueueColumn], title: str) -> list[tupl
     if (figure := by_title.get(title)) is not None:
         queues.sort(key=lambda item: -figure(item[1], look.rates.get(item[0], NO_RATES)))
     return queues
-
-
-def _summary(health: Health) -> str:
-    total = sum(stats.size for stats in health.queues.values())
-    plural = "queue" if health.total_queues == 1 else "queues"
-    return (
-        f"ZoldyQ {health.version} {health.status}, up {seconds(health.uptime_seconds)}, "
-        f"{messages(total)} in {health.total_queues:,} {plural}"
-    )
 
 
 def _wrapped(text: str, width: int | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from types import TracebackType
 
@@ -91,6 +92,13 @@ class Client:
     def headers(self) -> Mapping[str, str]:
         """What is sent with every request, the token included; its ``repr`` shows names alone."""
         return self._transport.endpoint.headers
+
+    def connect(self, timeout: float) -> socket.socket:
+        """Return a connection of its own, for a program that speaks HTTP itself.
+
+        ``timeout`` bounds the attempt in seconds, and then each call of the socket. Raises OSError.
+        """
+        return self._transport.endpoint.connect(timeout)
 
     def queue(self, name: str) -> RemoteQueue:
         """Return the queue with this name, whether it exists or not. Nothing is sent."""

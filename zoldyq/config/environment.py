@@ -12,11 +12,11 @@ from zoldyq.contract.errors import InvalidSetting
 #: Names the TOML file where no flag does.
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 
-#: Read by the client and the commands that use it, beside ``ZOLDYQ_TOKEN``. They may be set where
+#: Read by the client and the commands that use it. They may be set where
 #: a server starts, for the commands that run there.
 CLIENT_VARIABLES = tuple(
     f"{PREFIX}{name}"
-    for name in ("URL", "TOKEN_FILE", "PROFILE", "CACERT", "CERT", "KEY", "INSECURE")
+    for name in ("URL", "TOKEN", "TOKEN_FILE", "PROFILE", "CACERT", "CERT", "KEY", "INSECURE")
 )
 
 # Kubernetes sets these in the pods beside a Service named zoldyq, or zoldyq- and more.

@@ -1,0 +1,38 @@
+"""``zoldyq health``: whether a server is there and takes messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from zoldyq.cli.connection import json_option, with_client
+from zoldyq.cli.exit_codes import FAILED
+from zoldyq.cli.output import echo, echo_document, messages, seconds
+
+if TYPE_CHECKING:
+    from zoldyq.client import Client, Health
+
+
+@click.command(short_help="Say whether a server is well, for health checks.")
+@json_option
+@with_client
+def health(client: Client, as_json: bool) -> None:
+    """Say whether the server is well. Exits with 0 if it is, with 1 if it is about to stop."""
+    found = client.health()
+    if as_json:
+        echo_document(found)
+    else:
+        echo(summary(found))
+    if found.status != "healthy":
+        click.get_current_context().exit(FAILED)
+
+
+def summary(found: Health) -> str:
+    """Return one line about a server."""
+    total = sum(stats.size for stats in found.queues.values())
+    plural = "queue" if found.total_queues == 1 else "queues"
+    return (
+        f"ZoldyQ {found.version} {found.status}, up {seconds(found.uptime_seconds)}, "
+        f"{messages(total)} in {found.total_queues:,} {plural}"
+    )
