@@ -333,7 +333,12 @@ class TestFlowControl:
     @pytest.mark.parametrize("count", [1, 11])
     def test_a_number_to_put_back_has_no_maximum_here(self, count: int) -> None:
         said = wire.parse_flow_control(b'{"put_back":%d}' % count, 10)
-        assert (said.credit, said.put_back) == (0, count)
+        assert (said.credit, said.put_back, said.stop) == (0, count, False)
+
+    @pytest.mark.parametrize("count", [0, 3])
+    def test_a_consumer_may_want_no_more(self, count: int) -> None:
+        said = wire.parse_flow_control(b'{"put_back":%d,"stop":true}' % count, 10)
+        assert (said.credit, said.put_back, said.stop) == (0, count, True)
 
     @pytest.mark.parametrize(
         ("text", "refusal"),
@@ -343,6 +348,9 @@ class TestFlowControl:
             (b'{"credit":-1}', InvalidCount),
             (b'{"credit":"1"}', InvalidCount),
             (b'{"put_back":0}', InvalidCount),
+            (b'{"put_back":-1,"stop":true}', InvalidCount),
+            (b'{"credit":1,"stop":true}', InvalidCount),
+            (b'{"stop":1}', InvalidCount),
             (b'{"put_back":-1}', InvalidCount),
             (b'{"put_back":1.5}', InvalidCount),
             (b'{"credit":1,"put_back":1}', InvalidCount),

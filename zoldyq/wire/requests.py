@@ -39,10 +39,14 @@ class _Creation(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class FlowControl(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """What a WebSocket consumer says: it grants messages, or it returns some. One is not 0."""
+    """What a WebSocket consumer says: it grants messages, or it returns some. One is not 0.
+
+    With ``stop`` it returns some, or none, and wants no more until it grants messages again.
+    """
 
     credit: int = 0
     put_back: int = 0
+    stop: bool = False
 
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
@@ -164,6 +168,8 @@ def parse_capacity(body: Buffer) -> int:
 def parse_flow_control(text: Buffer, max_credit: int) -> FlowControl:
     """Return what a WebSocket consumer says: ``{"credit": n}`` or ``{"put_back": k}``.
 
+    The latter may have ``"stop": true``, and ``k`` may be 0 then.
+
     Raises:
         InvalidJson, UnknownField: as :func:`parse_enqueue`.
         InvalidCount: it gives neither or both, the credit is no whole number from 1 to
@@ -174,8 +180,8 @@ def parse_flow_control(text: Buffer, max_credit: int) -> FlowControl:
         'or {"put_back": k} with a whole number k from 1'
     )
     said = _parse_small(text, _decode_flow_control, InvalidCount, hint)
-    if said.put_back:
-        valid = said.put_back > 0 and not said.credit
+    if said.put_back or said.stop:
+        valid = said.put_back >= 0 and not said.credit
     else:
         valid = 1 <= said.credit <= max_credit
     if not valid:

@@ -376,6 +376,36 @@ class TestPutBack:
                 assert put_back(client, 2) == {"put_back": 2}
                 assert numbers(server) == [0, 1, 2]
 
+    def test_a_consumer_that_stops_is_sent_nothing_more_until_it_grants(self) -> None:
+        with running() as server:
+            offer(server, *range(3))
+            with server.raw(f"{PATH}?credit=10") as client:
+                assert take(client, 3) == [0, 1, 2]
+                server.waiting("a")
+                client.send(client_frame(b'{"put_back":2,"stop":true}'))
+                assert client.receive().document == {"put_back": 2}
+                offer(server, 3)
+                client.send(client_frame(b'{"put_back":0,"stop":true}'))
+                assert client.receive().document == {"put_back": 0}  # and no message before it
+                assert numbers(server) == [1, 2, 3]
+                client.send(client_frame(b'{"credit":1}'))
+                assert take(client, 1) == [1]
+
+    def test_a_consumer_that_stops_has_left_the_line(self) -> None:
+        with running() as server, server.raw(f"{PATH}?credit=1") as client:
+            server.waiting("a")
+            client.send(client_frame(b'{"put_back":0,"stop":true}'))
+            assert client.receive().document == {"put_back": 0}
+            assert server.queues.stats("a").waiting_consumers == 0
+
+    def test_a_stop_that_returns_too_many_is_refused_and_changes_nothing(self) -> None:
+        with running() as server, server.raw(f"{PATH}?credit=1") as client:
+            server.waiting("a")
+            client.send(client_frame(b'{"put_back":1,"stop":true}'))
+            assert client.receive().document["outstanding"] == 0
+            offer(server, 1)
+            assert take(client, 1) == [1]
+
     def test_a_stream_without_credit_has_nothing_to_put_back(self) -> None:
         with running() as server, server.raw(PATH) as client:
             refusal = put_back(client, 1)

@@ -137,14 +137,17 @@ class DequeueSession:
     def on_closing(self) -> None:
         """Leave the line, so that nothing is taken once the consumer knows of the end."""
         self._closing = True
-        if isinstance(self._taken, DequeueWait):
-            self._taken.abandon()
-            self._taken = None
+        self._leave_line()
 
     def close(self) -> None:
         """Put back what was not delivered, after the channel has sent its last."""
         self.on_closing()
         self._end_burst()
+
+    def _leave_line(self) -> None:
+        if isinstance(self._taken, DequeueWait):
+            self._taken.abandon()
+            self._taken = None
 
     # -- taking and writing --------------------------------------------------------------------
 
@@ -214,22 +217,27 @@ class DequeueSession:
             raise UnknownField(
                 "this stream has no limit: open it with ?credit=n to grant messages or to put "
                 "them back",
-                field="put_back" if said.put_back else "credit",
+                field="credit" if said.credit else "put_back",
             )
-        if said.put_back:
-            self._put_back(said.put_back)
+        if said.put_back or said.stop:
+            self._put_back(said.put_back, said.stop)
         else:
             self._unsettled.settle(said.credit)
             self._credit += said.credit
         self._bad_frames = 0
 
-    def _put_back(self, count: int) -> None:
+    def _put_back(self, count: int, stop: bool) -> None:
         """Return the last messages sent to the head of the queue, and say so.
+
+        With ``stop`` none are sent any more, until the consumer grants some.
 
         Raises:
             InvalidCount: there are fewer that can be returned.
         """
         back = self._unsettled.take_last(count)
+        if stop:
+            self._credit = 0
+            self._leave_line()
         self._operations.queues.put_back(self._stream.name, back)
         self._channel.write(text_frame(wire.put_back_document(count)))
 
