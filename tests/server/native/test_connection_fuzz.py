@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from tests.contract.raw import request_bytes
 from tests.helpers import Task, wait_until
 from tests.server.native.rig import Pipe, Rig
 from zoldyq.server.native.http.engine import Times
+
+pytestmark = pytest.mark.slow
 
 DEQUEUE = request_bytes("GET", "/queues/q/dequeue")
 SMALL_BUFFER = 4096

@@ -166,6 +166,7 @@ def traced(tmp_path: Path) -> TracedServer:
     return TracedServer(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_request_takes_three_system_calls(traced: TracedServer) -> None:
     def one_by_one(wire: Wire) -> None:
         for request in (ENQUEUE, DEQUEUE) * PAIRS:
@@ -181,6 +182,7 @@ def test_a_request_takes_three_system_calls(traced: TracedServer) -> None:
     assert counts.pop("total") <= 3.2 * requests, counts.most_common(8)
 
 
+@pytest.mark.slow
 def test_pipelined_requests_share_their_system_calls(traced: TracedServer) -> None:
     burst = 50
 

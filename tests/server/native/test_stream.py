@@ -12,7 +12,7 @@ from zoldyq.wire import Reply
 
 
 def answer(response: bytes, *, carries: bool = True) -> Answer:
-    delivered = (Message(b"1", 1),) if carries else ()
+    delivered = (Message(b"1", 1),) if carries else None
     return Answer(response, Reply(200, response, queue_name="q", delivered=delivered))
 
 

@@ -27,6 +27,8 @@ from tests.websocket.server import (
 from zoldyq.server.websocket.frames import FrameSplitter
 
 #: Nothing that a frame can announce is larger.
+pytestmark = pytest.mark.slow
+
 NO_LIMIT = 1 << 64
 
 

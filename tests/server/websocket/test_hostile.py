@@ -27,6 +27,8 @@ from tests.websocket.server import (
 )
 
 ENQUEUE, DEQUEUE, GRANTED = "/queues/a/enqueue", "/queues/a/dequeue", "/queues/a/dequeue?credit=5"
+pytestmark = pytest.mark.slow
+
 PATHS = [ENQUEUE, DEQUEUE, GRANTED]
 BEGIN, MORE, END = 0x01, 0x00, 0x80
 

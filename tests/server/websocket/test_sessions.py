@@ -223,7 +223,7 @@ def no_response(status: str, headers: object, exc_info: object = None) -> Any:
 
 class TestPings:
     def test_a_peer_that_answers_stays(self) -> None:
-        with running(ping_seconds=0.02) as server, server.raw(ENQUEUE) as client:
+        with running(ping_seconds=0.3) as server, server.raw(ENQUEUE) as client:
             for _ in range(5):
                 frame = client.receive()
                 assert frame.first == 0x89
@@ -256,7 +256,7 @@ class TestPings:
 class TestLiveness:
     """Any byte from the peer is life, and so are messages that it takes; pongs are not needed."""
 
-    PING_SECONDS = 0.1
+    PING_SECONDS = 0.3  # a peer that is late by two of them is closed
     #: Intervals between pings. A peer that shows no life is closed after two.
     INTERVALS = 6
 

@@ -20,6 +20,8 @@ from zoldyq.server.wsgi.app import create_app
 AnyCase = Case[Any]
 
 #: No request may wait for long, so that the test does not.
+pytestmark = pytest.mark.slow
+
 SECONDS = 0.01
 DOCUMENT = call(create_app(Settings(max_timeout=SECONDS)), "GET", "/openapi.json").document()
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
