@@ -26,10 +26,14 @@ def queue_families(queues: Iterable[tuple[str, QueueStats]], *, openmetrics: boo
     (``_created``), so that a queue that is deleted and created again is no mystery. There is a
     pause now and then: see :mod:`zoldyq.pacing`.
     """
-    every = [pair for part in slices(queues) for pair in part]
-    labels = [f'{{queue="{name}"}} ' for name, _ in every]
-    stats = [each for _, each in every]
-    created = [_long_text(each.created_at / 1_000_000) for each in stats] if openmetrics else []
+    labels: list[str] = []
+    stats: list[QueueStats] = []
+    created: list[str] = []
+    for part in slices(queues):
+        labels += [f'{{queue="{name}"}} ' for name, _ in part]
+        stats += [each for _, each in part]
+        if openmetrics:
+            created += [_long_text(each.created_at / 1_000_000) for _, each in part]
     for figure in FIGURES:
         if figure.metric is None:
             continue

@@ -74,7 +74,7 @@ class Metrics:
         encode, content_type = choose_encoder(accept or "")
         openmetrics = content_type.startswith(_OPENMETRICS)
         families = queue_families(self._queues.all_stats(), openmetrics=openmetrics)
-        return "".join(families).encode() + encode(self._registry), content_type
+        return b"".join([*map(str.encode, families), encode(self._registry)]), content_type
 
 
 class _ServerCollector(Collector):
