@@ -6,6 +6,7 @@ Pure functions without I/O. Field names are written in :mod:`zoldyq.wire.documen
 
 from zoldyq.wire.media import (
     JSON,
+    JSONL,
     NDJSON,
     accepted_lines,
     check_content_encoding,
@@ -45,6 +46,7 @@ from zoldyq.wire.requests import (
 
 __all__ = [
     "JSON",
+    "JSONL",
     "NDJSON",
     "NOTHING_CAME",
     "NO_STORE",

@@ -8,9 +8,10 @@ from zoldyq.contract.errors import UnsupportedEncoding
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+JSONL = "application/jsonl"
 
 #: The names of one type: one JSON text a line.
-_LINES = frozenset({NDJSON, "application/jsonl"})
+_LINES = frozenset({NDJSON, JSONL})
 
 # RFC 9110, section 12.4.2: a weight of zero means "not acceptable".
 _EXCLUDED = re.compile(r";\s*q=0(?:\.0*)?\s*(?:;|$)", re.IGNORECASE)

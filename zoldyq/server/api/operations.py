@@ -18,6 +18,7 @@ import msgspec
 
 from zoldyq import __version__, wire
 from zoldyq.contract.errors import BodyTooLarge
+from zoldyq.contract.routes import ROUTES
 from zoldyq.metrics.durations import OperationDurations
 from zoldyq.pacing import slices
 from zoldyq.queue import (
@@ -103,7 +104,7 @@ class Operations:
         """
         check_queue_name(name)
         timeout = wire.parse_timeout(
-            wire.parse_query(query, ("timeout",)).get("timeout"), self.limits.max_timeout
+            wire.parse_query(query, _PARAMETERS["enqueue"]).get("timeout"), self.limits.max_timeout
         )
         ndjson = wire.is_ndjson(content_type)
         return EnqueueCall(name, timeout, wire.parse_ndjson if ndjson else wire.parse_enqueue)
@@ -144,7 +145,7 @@ class Operations:
             InvalidQueueName, InvalidTimeout, InvalidCount, UnknownParameter: it is not allowed.
         """
         check_queue_name(name)
-        parameters = wire.parse_query(query, ("timeout", "count"))
+        parameters = wire.parse_query(query, _PARAMETERS["dequeue"])
         return DequeueCall(
             name,
             wire.parse_timeout(parameters.get("timeout"), self.limits.max_timeout),
@@ -216,7 +217,7 @@ class Operations:
     def peek(self, name: str, query: str, accept: str | None) -> Reply:
         """Show the oldest messages and take nothing."""
         check_queue_name(name)
-        parameters = wire.parse_query(query, ("count",))
+        parameters = wire.parse_query(query, _PARAMETERS["peek"])
         count = wire.parse_count(parameters.get("count"), self.limits.max_count)
         delivery = self.queues.peek(name, count or 1, self.limits.max_body_bytes)
         return wire.peek_reply(name, delivery, wire.accepted_lines(accept))
@@ -271,6 +272,8 @@ class Operations:
     def _queues(self) -> tuple[int, documents.EncodedQueues]:
         return documents.encode_queues(slices(self.queues.all_stats()))
 
+
+_PARAMETERS = {route.operation: route.parameters for route in ROUTES}
 
 _ALIVE = wire.document_reply(documents.Live(True))
 

@@ -15,7 +15,7 @@ anything fails before the kernel has them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import sleep
 
 import msgspec
@@ -64,16 +64,14 @@ class Stream(msgspec.Struct, frozen=True):
     max_grant: int
 
 
-def parse_stream(name: str, query: str, maximum: int) -> Stream:
+def parse_stream(name: str, parameters: Mapping[str, str], maximum: int) -> Stream:
     """Read what a consumer asks for; ``maximum`` bounds count, credit and each grant.
 
     Raises:
         InvalidQueueName: the name breaks the rule for names.
-        UnknownParameter: there is another parameter, or one of them twice.
         InvalidCount: ``count`` or ``credit`` is no whole number from 1 to ``maximum``.
     """
     check_queue_name(name)
-    parameters = wire.parse_query(query, ("count", "credit"))
     count = wire.parse_count(parameters.get("count"), maximum)
     credit = wire.parse_count(parameters.get("credit"), maximum, "credit")
     return Stream(name, count, credit, maximum)

@@ -131,12 +131,12 @@ class WebSocketSessions:
     def _begin(self, target: Target, query: str, sock: socket.socket) -> tuple[_Session, Channel]:
         operations = self._operations
         session: _Session
+        parameters = wire.parse_query(query, target.route.parameters)
         if target.route.operation == "stream_in":
-            wire.parse_query(query, target.route.parameters)
             channel = Channel(sock, self._send_seconds)
             session = EnqueueSession(operations, target.name, channel)
         else:
-            stream = parse_stream(target.name, query, operations.limits.max_count)
+            stream = parse_stream(target.name, parameters, operations.limits.max_count)
             channel = Channel(
                 sock, self._send_seconds, send_buffer=SEND_BUFFER_BYTES, needs_peer=True
             )

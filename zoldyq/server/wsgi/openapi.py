@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import cleandoc
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.json import schema_components
 
 from zoldyq import __version__
 from zoldyq.contract.errors import ERRORS
 from zoldyq.contract.names import NAME_PATTERN
+from zoldyq.contract.routes import ROUTES, Route
 from zoldyq.contract.statistics import FIGURES
 from zoldyq.server.api.operations import Limits
-from zoldyq.wire import JSON, NDJSON, Reply, documents, encode_document
+from zoldyq.wire import JSON, JSONL, NDJSON, Reply, documents, encode_document
 
 _Part = dict[str, Any]
 
@@ -43,7 +44,7 @@ def openapi_document(limits: Limits, max_capacity: int) -> Reply:
         "servers": [{"url": "/"}],
         # The empty one: a server without tokens asks for none.
         "security": [{}, {"bearer": []}],
-        "paths": {**_message_paths(limits), **_queue_paths(), **_state_paths()},
+        "paths": _paths(limits),
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
             "schemas": _schemas(max_capacity),
@@ -55,163 +56,109 @@ def openapi_document(limits: Limits, max_capacity: int) -> Reply:
 # -- paths ---------------------------------------------------------------------------------------
 
 
-def _message_paths(limits: Limits) -> _Part:
-    enqueue = _operation(
-        "enqueue",
+class _Told(NamedTuple):
+    """What the table of routes does not say: a summary, and the answers by their statuses."""
+
+    summary: str
+    answers: Mapping[int, tuple[str, _Part | None]]
+    body: _Part | None = None
+
+
+def _ref(schema: str) -> _Part:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _json(schema: str) -> _Part:
+    return {JSON: {"schema": _ref(schema)}}
+
+
+def _lines(description: str) -> _Part:
+    schema = {"schema": {"type": "string", "description": description}}
+    return {NDJSON: schema, JSONL: schema}
+
+
+_TEXT: _Part = {"schema": {"type": "string"}}
+_IN_LINES = _lines("One payload a line, if Accept asks")
+_DELIVERY: Mapping[int, tuple[str, _Part | None]] = {
+    200: ("Messages, which are in the queue no longer", {**_json("Dequeued"), **_IN_LINES}),
+    204: ("Nothing came in time", None),
+}
+_READY = {
+    200: ("New messages are welcome", _json("Ready")),
+    503: ("They are not", _json("Ready")),
+}
+
+_TOLD: Mapping[str, _Told] = {
+    "enqueue": _Told(
         "Append one message, or several at once: all of them, or none.",
         {200: ("Queued", _json("Enqueued"))},
-        refused=(400, 413, 415, 422, 429, 503, 507),
-        parameters=[_timeout(limits, "How long to wait for room")],
-    )
-    enqueue["requestBody"] = {
-        "required": True,
-        "content": {
-            **_json("Enqueue"),
-            NDJSON: {"schema": {"type": "string", "description": "One payload a line"}},
-        },
-    }
-    dequeue, dequeue_by_get = (
-        _operation(
-            name,
-            summary,
-            {
-                200: ("Messages, which are in the queue no longer", _delivery("Dequeued")),
-                204: ("Nothing came in time", None),
-            },
-            refused=(400, 503),
-            parameters=[_timeout(limits, "How long to wait for a message"), _count(limits)],
-        )
-        for name, summary in (
-            ("dequeue", "Take the oldest message, or up to `count` as soon as any is there."),
-            ("dequeue_by_get", "As POST, which is better: some clients and proxies repeat a GET."),
-        )
-    )
-    peek = _operation(
-        "peek",
+        body={**_json("Enqueue"), **_lines("One payload a line")},
+    ),
+    "dequeue": _Told(
+        "Take the oldest message, or up to `count` as soon as any is there.", _DELIVERY
+    ),
+    "dequeue_by_get": _Told(
+        "As POST, which is better: some clients and proxies repeat a GET.", _DELIVERY
+    ),
+    "peek": _Told(
         "Look at the oldest messages and take nothing.",
-        {200: ("Messages, which stay in the queue", _delivery("Messages"))},
-        refused=(400, 404),
-        parameters=[_count(limits)],
-    )
-    return {
-        "/queues/{name}/enqueue": {"parameters": [_NAME], "post": enqueue},
-        "/queues/{name}/dequeue": {"parameters": [_NAME], "get": dequeue_by_get, "post": dequeue},
-        "/queues/{name}/peek": {"parameters": [_NAME], "get": peek},
-    }
-
-
-def _queue_paths() -> _Part:
-    create = _operation(
-        "create_queue",
+        {200: ("Messages, which stay in the queue", {**_json("Messages"), **_IN_LINES})},
+    ),
+    "list_queues": _Told("Statistics of all queues.", {200: ("Queues", _json("Queues"))}),
+    "show_queue": _Told("Statistics of one queue.", {200: ("The queue", _json("Queue"))}),
+    "create_queue": _Told(
         "Create a queue with a capacity of its own.",
         {200: ("It was there already", _json("Created")), 201: ("Created", _json("Created"))},
-        refused=(400, 409, 413, 415, 503, 507),
-    )
-    create["requestBody"] = {"required": True, "content": _json("Create")}
-    return {
-        "/queues": {
-            "get": _operation(
-                "list_queues", "Statistics of all queues.", {200: ("Queues", _json("Queues"))}
-            )
-        },
-        "/queues/{name}": {
-            "parameters": [_NAME],
-            "get": _operation(
-                "show_queue",
-                "Statistics of one queue.",
-                {200: ("The queue", _json("Queue"))},
-                refused=(400, 404),
-            ),
-            "put": create,
-            "delete": _operation(
-                "delete_queue",
-                "Delete a queue with its messages; nobody waits for it any longer.",
-                {200: ("Deleted", _json("Deleted"))},
-                refused=(400, 404),
-            ),
-        },
-        "/queues/{name}/purge": {
-            "parameters": [_NAME],
-            "post": _operation(
-                "purge_queue",
-                "Drop the messages of a queue.",
-                {200: ("Purged", _json("Purged"))},
-                refused=(400, 404),
-            ),
-        },
-    }
+        body=_json("Create"),
+    ),
+    "delete_queue": _Told(
+        "Delete a queue with its messages. Waiting consumers get 204.",
+        {200: ("Deleted", _json("Deleted"))},
+    ),
+    "purge_queue": _Told("Drop the messages of a queue.", {200: ("Purged", _json("Purged"))}),
+    "live": _Told(
+        "Answers as long as the process lives, and tells nothing else: for probes.",
+        {200: ("Alive", _json("Live"))},
+    ),
+    "health": _Told(
+        "How the server and its queues are; answers as long as the process lives.",
+        {200: ("Alive", _json("Health"))},
+    ),
+    "ready": _Told("Whether new messages are welcome.", _READY),
+    "metrics": _Told(
+        "Metrics for Prometheus.",
+        {200: ("Metrics", {"text/plain": _TEXT, "application/openmetrics-text": _TEXT})},
+    ),
+    "openapi": _Told(
+        "This document.", {200: ("The document", {JSON: {"schema": {"type": "object"}}})}
+    ),
+    "dashboard": _Told("A page for people.", {200: ("The page", {"text/html": _TEXT})}),
+}
 
 
-def _state_paths() -> _Part:
-    text = {"schema": {"type": "string"}}
-    metrics = {"text/plain": text, "application/openmetrics-text": text}
-    ready = {
-        200: ("New messages are welcome", _json("Ready")),
-        503: ("They are not", _json("Ready")),
-    }
-    return {
-        "/live": {
-            "get": _operation(
-                "live",
-                "Answers as long as the process lives, and tells nothing else: for probes.",
-                {200: ("Alive", _json("Live"))},
-                public=True,
-            )
-        },
-        "/health": {
-            "get": _operation(
-                "health",
-                "Answers as long as the process lives.",
-                {200: ("Alive", _json("Health"))},
-                public=True,
-            )
-        },
-        "/ready": {
-            "get": _operation("ready", "Whether new messages are welcome.", ready, public=True)
-        },
-        "/metrics": {
-            "get": _operation("metrics", "Metrics for Prometheus.", {200: ("Metrics", metrics)})
-        },
-        "/openapi.json": {
-            "get": _operation(
-                "openapi",
-                "This document.",
-                {200: ("The document", {JSON: {"schema": {"type": "object"}}})},
-                public=True,
-            )
-        },
-        "/": {
-            "get": _operation(
-                "dashboard",
-                "A page for people.",
-                {200: ("The page", {"text/html": text})},
-                public=True,
-            )
-        },
-    }
+def _paths(limits: Limits) -> _Part:
+    """Describe every route but WebSockets, which OpenAPI has no words for, and single files."""
+    paths: _Part = {}
+    for route in ROUTES:
+        if not route.websocket and _FILE not in route.path:
+            item = paths.setdefault(route.path, {})
+            if _IN_PATH in route.path:
+                item["parameters"] = [_NAME]
+            item[route.method.lower()] = _operation(route, _TOLD[route.operation], limits)
+    return paths
 
 
-# -- the parts of an operation ---------------------------------------------------------------------
-
-
-def _operation(
-    name: str,
-    summary: str,
-    answers: Mapping[int, tuple[str, _Part | None]],
-    *,
-    refused: tuple[int, ...] = (),
-    parameters: list[_Part] | None = None,
-    public: bool = False,
-) -> _Part:
-    """Describe an operation by its answers and by the statuses it is refused with."""
-    operation: _Part = {"operationId": name, "summary": summary}
-    if parameters:
-        operation["parameters"] = parameters
-    if public:
+def _operation(route: Route, told: _Told, limits: Limits) -> _Part:
+    operation: _Part = {"operationId": route.operation, "summary": told.summary}
+    if route.parameters:
+        operation["parameters"] = [_parameter(name, limits) for name in route.parameters]
+    if told.body is not None:
+        operation["requestBody"] = {"required": True, "content": told.body}
+    if route.right is None:
         operation["security"] = []
-    statuses = sorted({*refused, 403, *(() if public else (401,))})
-    responses = {str(status): _response(*answer) for status, answer in answers.items()}
-    responses |= {str(status): _response(_codes(status), _json("Error")) for status in statuses}
+    refused = sorted({*route.refused, 403, *(() if route.right is None else (401,))})
+    responses = {str(status): _response(*told.answers[status]) for status in route.answers}
+    responses |= {str(status): _response(_codes(status), _json("Error")) for status in refused}
     operation["responses"] = responses | {"default": _response("Refused", _json("Error"))}
     return operation
 
@@ -225,33 +172,22 @@ def _codes(status: int) -> str:
     return " or ".join(f"`{code}`" for code, error in ERRORS.items() if error.status == status)
 
 
-def _ref(schema: str) -> _Part:
-    return {"$ref": f"#/components/schemas/{schema}"}
+def _parameter(name: str, limits: Limits) -> _Part:
+    description, schema = {
+        "timeout": (
+            "Seconds to wait for a message, or for room",
+            {"type": "number", "minimum": 0, "maximum": limits.max_timeout, "default": 0},
+        ),
+        "count": (
+            "How many messages at most; the answer is then a list",
+            {"type": "integer", "minimum": 1, "maximum": limits.max_count},
+        ),
+    }[name]
+    return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-def _json(schema: str) -> _Part:
-    return {JSON: {"schema": _ref(schema)}}
-
-
-def _delivery(schema: str) -> _Part:
-    lines = {"schema": {"type": "string", "description": "One payload a line, if Accept asks"}}
-    return {**_json(schema), NDJSON: lines}
-
-
-def _timeout(limits: Limits, description: str) -> _Part:
-    schema = {"type": "number", "minimum": 0, "maximum": limits.max_timeout, "default": 0}
-    return {"name": "timeout", "in": "query", "description": description, "schema": schema}
-
-
-def _count(limits: Limits) -> _Part:
-    return {
-        "name": "count",
-        "in": "query",
-        "description": "How many messages at most; the answer is then a list",
-        "schema": {"type": "integer", "minimum": 1, "maximum": limits.max_count},
-    }
-
-
+_IN_PATH = "{name}"
+_FILE = "{file}"
 _NAME: _Part = {
     "name": "name",
     "in": "path",
