@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import ipaddress
 import logging
 import os
@@ -10,6 +11,8 @@ import sys
 import sysconfig
 import threading
 import time
+from collections.abc import Mapping
+from operator import itemgetter
 from types import FrameType
 from typing import Protocol
 
@@ -35,6 +38,8 @@ _DRAIN_LOOK = 0.02
 _HEAP_LOOK = 1.0
 #: How long WebSocket sessions and workers get to end, in seconds.
 _END_SECONDS = 5.0
+#: Queues that the log names when messages are dropped.
+_NAMED_QUEUES = 10
 #: Descriptors beside those of connections: listeners, event loops, log, libraries.
 _OTHER_DESCRIPTORS = 64
 
@@ -137,9 +142,18 @@ def shut_down(server: Server, app: ZoldyQApp, manager: QueueManager, drain_secon
         time.sleep(_DRAIN_LOOK)
     app.sessions.close_all(_END_SECONDS)
     server.stop(_END_SECONDS)
-    for name, count in manager.close().items():
-        _log.warning("dropped %d messages of queue %s", count, name)
+    _log_dropped(manager.close())
     _log.info("stopped")
+
+
+def _log_dropped(dropped: Mapping[str, int]) -> None:
+    """Name the queues that lost most messages, and sum up the others: there may be thousands."""
+    named = heapq.nlargest(_NAMED_QUEUES, dropped.items(), key=itemgetter(1))
+    for name, count in named:
+        _log.warning("dropped %d messages of queue %s", count, name)
+    if others := len(dropped) - len(named):
+        count = sum(dropped.values()) - sum(count for _, count in named)
+        _log.warning("dropped %d messages of %d other queues", count, others)
 
 
 def set_up_logging(level: str) -> None:
