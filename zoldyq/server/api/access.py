@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from zoldyq.contract.errors import ForbiddenOrigin, Unauthorized
 from zoldyq.contract.routes import ROUTES
 from zoldyq.server.api.router import Target
-from zoldyq.wire import Headers
+from zoldyq.wire import Headers, members_of
 
 #: Returns a request header by its lower-case name, None where it is missing.
 HeaderOf = Callable[[str], str | None]
@@ -136,5 +136,4 @@ def _given_tokens(header: HeaderOf, *, websocket: bool) -> Iterator[bytes]:
 
 
 def _offered_subprotocols(header: HeaderOf) -> Sequence[str]:
-    offered = header("sec-websocket-protocol") or ""
-    return [name.strip() for name in offered.split(",")]
+    return members_of(header("sec-websocket-protocol"))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from zoldyq.contract.errors import MethodNotAllowed, NotFound
 from zoldyq.contract.routes import OPTIONS, ROUTES, Route
+from zoldyq.wire import members_of
 
 #: Where a WSGI environment holds the :class:`Target` of the request, once it is known.
 TARGET_KEY = "zoldyq.target"
@@ -118,8 +119,7 @@ def target_of(environ: Mapping[str, Any]) -> Target:
 
 def asks_for_websocket(upgrade: str | None) -> bool:
     """Tell whether an ``Upgrade`` header names WebSocket among its protocols."""
-    protocols = (upgrade or "").lower().split(",")
-    return any(protocol.strip() == "websocket" for protocol in protocols)
+    return "websocket" in members_of((upgrade or "").lower())
 
 
 def _key_of(path: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from zoldyq.contract.errors import MalformedRequest, UpgradeRequired
 from zoldyq.server.api.access import HeaderOf
+from zoldyq.wire import members_of
 
 _VERSION = "13"
 _KEY_BYTES = 16
@@ -76,7 +77,7 @@ def accepted_environ(
 
 def _names(value: str | None, token: str) -> bool:
     """Tell whether a header that is a list of tokens names this one, in any case."""
-    return token in [name.strip() for name in (value or "").lower().split(",")]
+    return token in members_of((value or "").lower())
 
 
 def _is_key(value: str | None) -> bool:

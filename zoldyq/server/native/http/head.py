@@ -16,6 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from zoldyq.contract.errors import MalformedRequest, UnsupportedExpectation
 from zoldyq.server.native.http.body import ChunkedBody
+from zoldyq.wire import members_of
 
 _METHOD = re.compile(rb"[A-Z][A-Z-]{0,31}")
 _CACHED_HEADS = 1024
@@ -157,7 +158,7 @@ def _read_framing(head: Head) -> None:
 
 def _options(value: str | None) -> list[str]:
     """Return the members of a header that is a list, in lower case."""
-    return [option.strip() for option in (value or "").lower().split(",")]
+    return members_of((value or "").lower())
 
 
 def _split_target(target: bytes) -> tuple[str, str]:
