@@ -6,7 +6,6 @@ import gc
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -417,10 +416,8 @@ def test_a_close_returns_in_time_from_a_server_that_hangs():
     producer = make(sink)
     producer.send(1)
     producer.send(2)
-    began = time.monotonic()
     with pytest.raises(MessagesUnsent) as failure:
-        producer.close(timeout=0.2)
-    assert time.monotonic() - began < 10
+        producer.close(timeout=0.2)  # without this time it would never return
     assert failure.value.payloads == [b"1", b"2"]
     sink.open.set()
     wait_until(lambda: sink.texts == [b"1", b"2"])  # it may have them nevertheless

@@ -81,13 +81,23 @@ class ServerProcess:
         self.process.wait()
 
 
-def launch(kind: str, folder: Path, *flags: str, **settings: object) -> ServerProcess:
-    """Start a process and return at once; ``settings`` are those of ZoldyQ by their names."""
+def launch(
+    kind: str, folder: Path, *flags: str, switch_interval: float | None = None, **settings: object
+) -> ServerProcess:
+    """Start a process and return at once; ``settings`` are those of ZoldyQ by their names.
+
+    ``switch_interval`` is how many seconds a thread may keep the interpreter from the others
+    (:func:`sys.setswitchinterval`), unless it waits for something.
+    """
     settings = {"host": "127.0.0.1", "port": 0, "reactors": REACTORS, **settings}
     if kind == "gunicorn":
         command = ["-m", "gunicorn", "-c", "contrib/gunicorn.conf.py", *flags]
-    else:
+    elif switch_interval is None:
         command = ["-m", "zoldyq", "--server", kind, *flags]
+    else:
+        interval = f"import sys; sys.setswitchinterval({switch_interval})"
+        run = "from zoldyq.cli.main import main; main()"
+        command = ["-c", f"{interval}; {run}", "--server", kind, *flags]
     return ServerProcess([sys.executable, *command], folder, settings)
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -440,11 +438,10 @@ class TestParameters:
         assert refusal.value.details == {"minimum": 0, "maximum": 3600}
         assert "from 0 to 3600" in refusal.value.message
 
-    def test_a_long_bad_timeout_is_refused_at_once(self) -> None:
-        began = time.process_time()
+    def test_a_long_bad_timeout_takes_time_in_proportion_to_its_length(self) -> None:
+        """If the time grew with the square of the length, this would take hours."""
         with pytest.raises(InvalidTimeout):
-            wire.parse_timeout("9" * 16_000 + "x", 3600)
-        assert time.process_time() - began < 0.5  # it took ten times as long once
+            wire.parse_timeout("9" * 2_000_000 + "x", 3600)
 
     @pytest.mark.parametrize(("text", "number"), [(None, None), ("1", 1), ("10", 10), ("007", 7)])
     def test_a_count(self, text: str | None, number: int | None) -> None:
