@@ -45,7 +45,7 @@ def complete_profile(_ctx: click.Context, _param: click.Parameter, incomplete: s
     return []
 
 
-def connection_options() -> list[click.Option]:
+def connection_options(*, with_rare: bool) -> list[click.Option]:
     """Return the options that say where the server is, for a command or for the group."""
     profile = click.Option(
         ["--profile"],
@@ -53,7 +53,7 @@ def connection_options() -> list[click.Option]:
         help=f"Server that zoldyq profile add has given this name.  [env: {PROFILE_VARIABLE}]",
         shell_complete=complete_profile,
     )
-    return [*options(), profile]
+    return [*options(with_rare=with_rare), profile]
 
 
 _NAMES = (*(option.field for option in OPTIONS), "profile")
@@ -73,7 +73,7 @@ def with_client(function: Callable[..., None]) -> Callable[..., None]:
 
     declared: list[click.Parameter] = run.__dict__.setdefault("__click_params__", [])
     # click keeps the parameters of decorators in reverse.
-    declared[:0] = reversed(connection_options())
+    declared[:0] = reversed(connection_options(with_rare=False))
     return run
 
 

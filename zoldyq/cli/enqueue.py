@@ -34,6 +34,7 @@ _STANDARD_INPUT = "-"
     help=f"Send the argument N times. It may hold {FIELDS}.",
 )  # fmt: skip
 @click.option("--size", type=SIZE, help="Send a text of this size, in bytes of JSON.")
+@click.option("--ttl", type=DURATION, help="Lifetime of the messages.")
 @click.option(
     "--timeout", type=DURATION,
     help="How long to wait for room or for a server that is overloaded.  [default: 0 for one "
@@ -49,6 +50,7 @@ def enqueue(
     text: bool,
     count: int | None,
     size: int | None,
+    ttl: float | None,
     timeout: float | None,
     as_json: bool,
 ) -> None:
@@ -72,9 +74,9 @@ def enqueue(
     elif count is not None:
         payloads = _repeated(str(payload), count, to_json)
     else:
-        _enqueue_one(queue, to_json(str(payload).encode()), timeout or 0.0, as_json)
+        _enqueue_one(queue, to_json(str(payload).encode()), timeout or 0.0, ttl, as_json)
         return
-    sent = send_all(queue, payloads, _STREAM_SECONDS if timeout is None else timeout)
+    sent = send_all(queue, payloads, _STREAM_SECONDS if timeout is None else timeout, ttl)
     if as_json:
         echo_document({"queue_name": queue.name, "count": sent})
     else:
@@ -95,9 +97,11 @@ def _of_size(size: int, payload: str | None, text: bool) -> str:
     return f'"{"x" * (size - 2)}"'
 
 
-def _enqueue_one(queue: RemoteQueue, payload: bytes, timeout: float, as_json: bool) -> None:
+def _enqueue_one(
+    queue: RemoteQueue, payload: bytes, timeout: float, ttl: float | None, as_json: bool
+) -> None:
     try:
-        receipt = queue.enqueue_raw(payload, timeout)
+        receipt = queue.enqueue_raw(payload, timeout, ttl=ttl)
     except InvalidJson as error:
         raise click.UsageError(
             f"{error.message}. Texts need quotation marks in JSON; --text adds them."

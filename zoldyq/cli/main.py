@@ -16,9 +16,11 @@ from zoldyq.cli.connection import connection_options
 from zoldyq.cli.dequeue import dequeue
 from zoldyq.cli.enqueue import enqueue
 from zoldyq.cli.health import health
+from zoldyq.cli.help import help_command
 from zoldyq.cli.output import notice
 from zoldyq.cli.peek import peek
 from zoldyq.cli.profile import profile
+from zoldyq.cli.restore import restore
 from zoldyq.cli.serve import serve
 from zoldyq.cli.statistics import queues, stats
 from zoldyq.cli.stdout import OutputFailed
@@ -74,7 +76,7 @@ class Commands(click.Group):
     options_metavar="",
     subcommand_metavar="[COMMAND] [OPTIONS]",
     context_settings={"help_option_names": ["-h", "--help"]},
-    params=connection_options(),
+    params=connection_options(with_rare=True),
     epilog=f"""\
 Options without a command start the server: zoldyq --port 9000 is zoldyq serve --port 9000, and
 zoldyq alone is zoldyq serve.
@@ -94,7 +96,7 @@ for _command in (
     *(serve, enqueue, dequeue, peek, tail),
     *(queues, stats, top, health),
     *(purge, delete),
-    *(bench, profile, config),
+    *(restore, bench, profile, config, help_command),
 ):  # fmt: skip
     cli.add_command(_command)
 

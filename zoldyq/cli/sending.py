@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from zoldyq.cli.output import messages, notice
 from zoldyq.cli.progress import Progress
-from zoldyq.contract.errors import InvalidJson
+from zoldyq.contract.errors import InvalidJson, ZoldyQError
 
 if TYPE_CHECKING:
     from zoldyq.client import Producer, RemoteQueue
@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 _DELAY = 0.02
 
 
-def send_all(queue: RemoteQueue, payloads: Iterable[tuple[str, bytes]], timeout: float) -> int:
-    """Send JSON texts in order, and return how many.
+def send_all(
+    queue: RemoteQueue,
+    payloads: Iterable[tuple[str, bytes]],
+    timeout: float,
+    ttl: float | None = None,
+) -> int:
+    """Send JSON texts in order, and return how many are queued.
 
     Each comes with what to call it in an error, such as ``line 4``. A batch waits up to
     ``timeout`` seconds for room or for the server. When this ends early, by an error or a signal,
@@ -25,27 +30,30 @@ def send_all(queue: RemoteQueue, payloads: Iterable[tuple[str, bytes]], timeout:
     """
     from zoldyq.client import MessagesUnsent
 
-    count = 0
-    producer = queue.producer(max_delay=_DELAY, timeout=None, give_up_after=timeout)
+    producer = queue.producer(max_delay=_DELAY, timeout=None, give_up_after=timeout, ttl=ttl)
     try:
-        with Progress("queued") as progress:
-            try:
-                for name, payload in payloads:
-                    _append(producer, name, payload)
-                    count += 1
-                    progress.show(count)
-            finally:
-                producer.close()
+        _send(producer, payloads)
     except MessagesUnsent as error:
-        notice(f"{messages(count - len(error.payloads))} queued before this:")
+        notice(f"{messages(_queued(producer))} queued before this:")
         raise (error.__cause__ or error) from None
-    except InvalidJson:
-        notice(f"{messages(count)} queued before this:")
+    except ZoldyQError:
+        notice(f"{messages(_queued(producer))} queued before this:")
         raise
     except (KeyboardInterrupt, SystemExit):
-        notice(f"interrupted; {messages(count)} queued in {queue.name}")
+        notice(f"interrupted; {messages(_queued(producer))} queued in {queue.name}")
         raise
-    return count
+    return _queued(producer)
+
+
+def _send(producer: Producer, payloads: Iterable[tuple[str, bytes]]) -> None:
+    """Send all, and what was accepted before an exception as well."""
+    with Progress("queued") as progress:
+        try:
+            for count, (name, payload) in enumerate(payloads, start=1):
+                _append(producer, name, payload)
+                progress.show(count)
+        finally:
+            producer.close()
 
 
 def _append(producer: Producer, name: str, payload: bytes) -> None:
@@ -53,3 +61,11 @@ def _append(producer: Producer, name: str, payload: bytes) -> None:
         producer.send_raw(payload)
     except InvalidJson as error:
         raise InvalidJson(f"{name}: {error.message}") from error
+
+
+def _queued(producer: Producer) -> int:
+    """Return how many messages the server has acknowledged, and tell of those it may have twice."""
+    stats = producer.stats()
+    if stats.resent:
+        notice(f"{messages(stats.resent)} may be queued twice: the server's reply was lost")
+    return stats.acknowledged

@@ -76,6 +76,7 @@ class _Option(NamedTuple):
     metavar: str | None  # None for a switch
     meaning: str
     repeatable: bool = False
+    rare: bool = False  # shown in the help of the group alone
 
     @property
     def flag(self) -> str:
@@ -89,19 +90,26 @@ class _Option(NamedTuple):
 OPTIONS = (
     _Option(
         "url", "URL",
-        f"Where the server is, also unix:///path/of/a/socket; {DEFAULT_URL} unless told otherwise.",
+        f"Where the server is: {DEFAULT_URL}, or unix:///path/of/a/socket.",
     ),
     _Option(
         "token", "TOKEN",
-        "Bearer token, if the server asks for one. A variable or a file is safer: options show in "
-        "the list of processes.",
+        "Bearer token. A variable or a file is safer: options show in the list of processes.",
     ),
     _Option("token_file", "FILE", "File with the bearer token."),
-    _Option("cacert", "FILE", "Certificates to trust in the place of the system's (PEM)."),
-    _Option("cert", "FILE", "Certificate to show to the server (PEM)."),
-    _Option("key", "FILE", "Key of that certificate, if it is not in the same file."),
-    _Option("insecure", None, "Trust any certificate. Others may read along and take messages."),
-    _Option("header", "'NAME: VALUE'", "Header to send with every request; may be repeated.", True),
+    _Option(
+        "cacert", "FILE", "Certificates to trust in the place of the system's (PEM).", rare=True
+    ),
+    _Option("cert", "FILE", "Certificate to show to the server (PEM).", rare=True),
+    _Option("key", "FILE", "Key of that certificate, if it is not in the same file.", rare=True),
+    _Option(
+        "insecure", None, "Trust any certificate. Others may read along and take messages.",
+        rare=True,
+    ),
+    _Option(
+        "header", "'NAME: VALUE'", "Header to send with every request; may be repeated.",
+        repeatable=True, rare=True,
+    ),
 )  # fmt: skip
 #: What says where the server is: these options and the variables of the same names.
 VARIABLES = (
@@ -112,9 +120,12 @@ VARIABLES = (
 FILES = ("token_file", "cacert", "cert", "key")
 
 
-def options(*, with_variables: bool = True) -> list[click.Option]:
-    """Return the options for a click command."""
-    return [_click_option(each, with_variables) for each in OPTIONS]
+def options(*, with_variables: bool = True, with_rare: bool = True) -> list[click.Option]:
+    """Return the options for a click command. Its help shows the rare ones if asked to."""
+    found = [_click_option(each, with_variables) for each in OPTIONS]
+    for option, declared in zip(found, OPTIONS, strict=True):
+        option.hidden = declared.rare and not with_rare
+    return found
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Target:
