@@ -10,6 +10,7 @@ import pytest
 from tests.contract.conftest import Start
 from tests.contract.raw import Api, Response, Wire
 from tests.helpers import wait_until
+from zoldyq.contract.errors import ERRORS
 
 #: Seconds of patience; a client that is busy elsewhere for so long would be cut off.
 BRISK = 1.5
@@ -43,6 +44,7 @@ def refused(wire: Wire) -> Response:
     response = wire.response()
     assert response.headers["connection"] == "close"
     assert wire.is_closed()
+    assert ERRORS[response.code].closes
     return response
 
 

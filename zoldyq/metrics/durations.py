@@ -53,7 +53,7 @@ class Durations:
 
 
 class OperationDurations:
-    """The histograms of enqueue and dequeue, told apart by whether the caller had to wait.
+    """The histograms of enqueue and dequeue, one for callers that waited and one for the others.
 
     The time spent waiting for a message or for room is part of it, from request to reply.
     """

@@ -86,7 +86,7 @@ class Created(Struct):
 
 
 class Deleted(Struct):
-    """A queue was deleted, with so many messages in it."""
+    """A queue was deleted; ``dropped`` messages were in it."""
 
     deleted: Yes
     queue_name: str
@@ -94,7 +94,7 @@ class Deleted(Struct):
 
 
 class Purged(Struct):
-    """So many messages were dropped from a queue."""
+    """A queue lost ``purged`` messages by a purge."""
 
     queue_name: str
     purged: Whole

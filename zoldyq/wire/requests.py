@@ -127,7 +127,7 @@ def _check_one_key(body: Buffer, key: str) -> None:
 
 
 def parse_ndjson(body: Buffer) -> tuple[Sequence[bytes], bool]:
-    """Return the payloads of a body with one JSON text a line; blank lines are passed over.
+    """Return the payloads of a body with one JSON text a line; blank lines are ignored.
 
     Raises:
         InvalidJson: a line is no JSON text in UTF-8, or holds more or less than one.
