@@ -48,7 +48,7 @@ def refused(wire: Wire) -> Response:
     return response
 
 
-@pytest.mark.parametrize("begun", [b"G", b"GET / HTTP/1.1\r\nHost: x\r\n", b"\r"])
+@pytest.mark.parametrize("begun", [b"G", b"GET / HTTP/1.1\r\nHost: x\r\n"])
 def test_a_slow_head(hasty: Api, begun: bytes) -> None:
     with hasty.wire() as wire:
         wire.send(begun)

@@ -13,7 +13,7 @@ Replies, the OpenAPI document and the client follow from these classes.
     |   +-- BatchExceedsCapacity, UnknownParameter, InvalidTimeout, InvalidCount, InvalidCapacity,
     |   +-- NotFound, QueueNotFound, MethodNotAllowed, QueueExists,
     |   +-- MalformedRequest, HeadersTooLarge, UnsupportedExpectation, UnsupportedEncoding,
-    |   +-- UpgradeRequired
+    |   +-- UnsupportedTransferEncoding, UpgradeRequired
     +-- Refused                 the caller is not let in
     |   +-- Unauthorized, ForbiddenOrigin
     +-- Overloaded              the same request may succeed later
@@ -68,6 +68,7 @@ __all__ = [
     "UnsafeServer",
     "UnsupportedEncoding",
     "UnsupportedExpectation",
+    "UnsupportedTransferEncoding",
     "UpgradeRequired",
     "WebSocketUnavailable",
     "ZoldyQError",
@@ -221,6 +222,14 @@ class UnsupportedEncoding(BadRequest):
 
     code = "unsupported_encoding"
     status = 415
+
+
+class UnsupportedTransferEncoding(BadRequest):
+    """``Transfer-Encoding`` names something beside ``chunked``."""
+
+    code = "unsupported_transfer_encoding"
+    status = 501
+    closes = True
 
 
 class UpgradeRequired(BadRequest):

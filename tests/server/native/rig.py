@@ -19,7 +19,8 @@ from zoldyq.server.api.operations import Limits, Operations
 from zoldyq.server.native.connection import Connection
 from zoldyq.server.native.http.buffer import RequestBuffer
 from zoldyq.server.native.http.engine import Times
-from zoldyq.server.native.http.head import Head, HeadCache
+from zoldyq.server.native.http.head import Head
+from zoldyq.server.native.http.head_reader import HeadReader
 from zoldyq.server.native.http.render import Renderer
 from zoldyq.server.native.http.routing import Router
 from zoldyq.server.native.loop.reactor import Reactor
@@ -86,7 +87,7 @@ class Rig(ReactorThread):
         self.ended = 0
         self._answer = answer
         router = Router(self.operations, AccessPolicy())
-        self._heads = HeadCache(router.prepare)
+        self._heads = HeadReader(router.prepare, self.operations.limits.max_body_bytes)
 
     # -- what a connection needs of its host ---------------------------------------------------
 

@@ -7,13 +7,13 @@ from wsgiref.validate import validator
 
 import pytest
 
+from tests.server.native.http.test_buffer import head_of
 from zoldyq.server.native.application import (
     Response,
     call_application,
     make_environ,
     render_wsgi,
 )
-from zoldyq.server.native.http.head import parse_head
 from zoldyq.server.native.http.render import CLOSE_LINES, keep_alive_lines
 
 RAW = (
@@ -23,7 +23,7 @@ RAW = (
 
 
 def environ_of(raw: bytes = RAW, body: bytes = b"abc") -> dict[str, Any]:
-    return make_environ(parse_head(raw)[0], body, ("10.0.0.1", 5), ("server", 80))
+    return make_environ(head_of(raw), body, ("10.0.0.1", 5), ("server", 80))
 
 
 def test_the_environment() -> None:

@@ -79,7 +79,7 @@ def make_environ(
         value = environ.pop("HTTP_" + key, None)
         if value is not None:
             environ[key] = value
-    if head.route is not None and head.route.target is not None:
+    if head.route.target is not None:
         environ[TARGET_KEY] = head.route.target
     if head.chunked:
         environ["CONTENT_LENGTH"] = str(len(body))

@@ -117,10 +117,12 @@ class Connection:
             if type(outcome) is Answer:
                 sent = stream.send(outcome)
                 engine.taken = None
-                if sent and engine.state is _READING:
+                if not sent:
+                    self._rest()
+                elif engine.state is _READING:
                     engine.since = self.reactor.now
                 else:
-                    self._rest()
+                    self._serve(None)
             else:
                 if outcome is None:
                     engine.feed(data)

@@ -19,7 +19,8 @@ from zoldyq.server.native.application import call_application, make_environ, ren
 from zoldyq.server.native.connection import Connection
 from zoldyq.server.native.http.buffer import RequestBuffer
 from zoldyq.server.native.http.engine import Times
-from zoldyq.server.native.http.head import Head, HeadCache
+from zoldyq.server.native.http.head import Head
+from zoldyq.server.native.http.head_reader import HeadReader
 from zoldyq.server.native.http.render import CLOSE_LINES, Renderer, keep_alive_lines
 from zoldyq.server.native.http.routing import Router
 from zoldyq.server.native.loop.listener import Listener
@@ -72,7 +73,9 @@ class NativeServer:
             Reactor(f"zoldyq-reactor-{number + 1}", renderer.tick)
             for number, renderer in enumerate(self._renderers)
         ]
-        self._heads = [HeadCache(router.prepare) for _ in self._reactors]
+        self._heads = [
+            HeadReader(router.prepare, operations.limits.max_body_bytes) for _ in self._reactors
+        ]
         self._turn = itertools.cycle(range(len(self._reactors)))
         self._pool = WorkerPool(self._limits.threads, "zoldyq-worker")
         self._sockets: list[socket.socket] = []

@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from zoldyq.contract.errors import HeadersTooLarge, MalformedRequest, UnsupportedExpectation
+from zoldyq.contract.errors import (
+    HeadersTooLarge,
+    MalformedRequest,
+    UnsupportedExpectation,
+)
 from zoldyq.server.native.http.buffer import RequestBuffer
-from zoldyq.server.native.http.head import Head, HeadCache, parse_head
+from zoldyq.server.native.http.head import Head
+from zoldyq.server.native.http.head_reader import HeadReader
 
 MAX_HEAD = 2048
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -17,8 +22,13 @@ CHUNKED = (
 Request = tuple[str, str, str, bytes]
 
 
+def make_reader() -> HeadReader:
+    """A reader for whom all headers are wanted."""
+    return HeadReader(lambda *_: True, 1 << 60)
+
+
 def make_parser() -> RequestBuffer:
-    return RequestBuffer(HeadCache(lambda _: None), MAX_HEAD)
+    return RequestBuffer(make_reader(), MAX_HEAD)
 
 
 def summary(head: Head, body: bytes | bytearray) -> Request:
@@ -36,7 +46,7 @@ def read(parser: RequestBuffer, stream: bytes, size: int) -> list[Request]:
 
 
 def head_of(raw: bytes) -> Head:
-    return parse_head(raw)[0]
+    return make_reader().read(raw)[0]
 
 
 WELL_FORMED = [
@@ -126,7 +136,6 @@ class TestRequests:
         parser.feed(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000000000\r\n\r\n")
         assert parser.next_request() is None
         assert parser.pending is not None
-        assert parser.pending.content_length == 9_000_000_000_000
         assert len(parser.body_space()) <= 1 << 20
 
     def test_a_body_in_chunks_may_hold_anything(self) -> None:
@@ -218,7 +227,6 @@ MALFORMED = {
     "a length with underscores": b"Content-Length: 1_0\r\n\r\nabc",
     "an empty length": b"Content-Length: \r\n\r\nabc",
     "a length that overflows": b"Content-Length: 99999999999999999999999\r\n\r\nabc",
-    "an encoding before chunked": b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "an encoding behind chunked": b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
     "chunked twice": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "an unknown encoding": b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
@@ -250,7 +258,7 @@ MALFORMED = {
 
 NO_REQUEST_LINES = [
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
-    b"get / HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"G(T / HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET / HTTP/1.2\r\nHost: x\r\n\r\n",
     b"GET / HTTP/2.0\r\nHost: x\r\n\r\n",
     b"GET / HTTP/0.9\r\n\r\n",
@@ -331,43 +339,3 @@ class TestMalformed:
         request = parser.next_request()
         assert request is not None
         assert request[0].header("trailer") is None
-
-
-class TestHeadCache:
-    def test_a_head_is_parsed_and_prepared_once(self) -> None:
-        prepared: list[Head] = []
-        cache = HeadCache(prepared.append)
-        for _ in range(3):
-            assert len(read(RequestBuffer(cache, MAX_HEAD), GET + POST + GET, 10_000)) == 3
-        assert [head.path for head in prepared] == ["/a", "/b"]
-
-    def test_heads_that_differ_in_a_byte_are_told_apart(self) -> None:
-        parser = make_parser()
-        stream = b"".join(
-            b"GET /%d HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
-            % (n, n % 3, b"x" * (n % 3))
-            for n in range(50)
-        )
-        expected = [("GET", f"/{n}", "", b"x" * (n % 3)) for n in range(50)]
-        assert read(parser, stream, 10_000) == expected
-        assert read(parser, stream, 10) == expected
-
-    def test_more_heads_than_it_keeps(self) -> None:
-        cache = HeadCache(lambda _: None)
-        parser = RequestBuffer(cache, MAX_HEAD)
-        stream = b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % n for n in range(3000))
-        paths = [request[1] for request in read(parser, stream, 100_000)]
-        assert paths == [f"/{n}" for n in range(3000)]
-
-    @pytest.mark.parametrize(
-        "raw",
-        [
-            b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 1100 + b"\r\n\r\n",
-            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-        ],
-    )
-    def test_large_heads_and_those_with_a_state_are_not_kept(self, raw: bytes) -> None:
-        cache = HeadCache(lambda _: None)
-        cache.parse(raw)
-        assert cache.get(raw) is None

@@ -5,11 +5,16 @@ This module finds where heads and bodies begin and end; :mod:`.head` says what a
 
 from __future__ import annotations
 
-from zoldyq.contract.errors import HeadersTooLarge, MalformedRequest
+import re
+
+from zoldyq.contract.errors import HeadersTooLarge, MalformedRequest, ZoldyQError
 from zoldyq.server.native.http.body import ChunkedBody
-from zoldyq.server.native.http.head import Head, HeadCache
+from zoldyq.server.native.http.head import TOKEN, Head
+from zoldyq.server.native.http.head_reader import HeadReader, Known
 
 _END = b"\r\n\r\n"
+_BLANK = b"\r\n"
+_begins_with_method = re.compile(rb"[%b]{1,32}(?: |\Z)" % TOKEN).match
 #: A body's buffer starts with this and doubles, so that a client that only announces a large
 #: body costs nothing.
 _FIRST_BODY_BYTES = 1 << 16
@@ -27,21 +32,29 @@ class RequestBuffer:
         "_chunks",
         "_data",
         "_filled",
+        "_get_known",
         "_heads",
+        "_last",
+        "_length",
         "_max_head",
+        "_repeats",
         "_scanned",
         "_start",
         "pending",
     )
 
-    def __init__(self, heads: HeadCache, max_header_bytes: int) -> None:
+    def __init__(self, heads: HeadReader, max_header_bytes: int) -> None:
         self._heads = heads
+        self._get_known = heads.heads.get_young
+        self._last: Known | None = None  # the head of the last request that was found whole
+        self._repeats = True  # whether the last head is one that is known by its bytes
         self._max_head = max_header_bytes
         self._data = b""
         self._start = 0  # where in _data the next request, or the rest of a chunked body, begins
         self._scanned = 0  # before this no head ends
         #: The head whose body is incomplete, if any.
         self.pending: Head | None = None
+        self._length = 0  # of its body
         self._body: bytearray | None = None
         self._filled = 0
         self._chunks: ChunkedBody | None = None
@@ -64,18 +77,31 @@ class RequestBuffer:
         return self._data.startswith(b"HEAD ", self._start)
 
     def whole_request(self, data: bytes) -> tuple[Head, bytes] | None:
-        """Return the request that ``data`` is, to the byte, if its head is known.
+        """Return the request that ``data`` is, to the byte.
 
         None where the stream is in the midst of something, or the data is anything else: then
         it has to be fed. This is what clients send nearly always, and takes a third of the time.
         """
         if self._start != len(self._data) or self.pending is not None:
             return None
+        last = self._last
+        if last is not None and len(data) == last.total and data.startswith(last.raw):
+            return last.head, data[len(last.raw) :]
         end = data.find(_END) + 4
-        head = self._heads.get(data[:end])
-        if head is None or end + head.content_length != len(data):
+        known = self._get_known(data[:end]) if self._repeats else None
+        if known is not None:
+            head, total = known.head, known.total
+            self._last = known
+        elif 4 <= end <= self._max_head:
+            try:
+                head, length, known = self._heads.read(data[:end])
+            except ZoldyQError:
+                return None  # it is fed, and refused then
+            self._repeats = known is not None
+            total = end + length
+        else:
             return None
-        return head, data[end:]
+        return (head, data[end:]) if total == len(data) and not head.chunked else None
 
     def feed(self, data: bytes) -> None:
         """Take bytes that came from the client."""
@@ -86,6 +112,9 @@ class RequestBuffer:
             self._filled += taken
             data = data[taken:]
         if self._start == len(self._data):
+            if self.pending is None and data.startswith((b"\r", b"\n")):
+                # RFC 9112, section 2.2: empty lines before a request are no request.
+                data = data.lstrip(_BLANK)
             self._data = data
             self._scanned = 0
         else:
@@ -103,10 +132,14 @@ class RequestBuffer:
         """Return the next request's head and whole body, or None if more bytes are needed.
 
         Raises:
-            MalformedRequest, HeadersTooLarge, UnsupportedExpectation: answer, then close.
+            MalformedRequest, HeadersTooLarge, UnsupportedTransferEncoding,
+            UnsupportedExpectation: answer, then close.
         """
         if self.pending is not None:
             return self._continue(self.pending)
+        if self._data.startswith((b"\r", b"\n"), self._start):
+            self._data = self._data[self._start :].lstrip(_BLANK)
+            self._start = self._scanned = 0
         data = self._data
         start = self._start
         if start == len(data):
@@ -116,15 +149,25 @@ class RequestBuffer:
             self._check_partial_head()
             return None
         end += 4
-        head = self._heads.get(data[start:end])
-        if head is None:
-            return self._after_new_head(start, end)
+        known = self._get_known(data[start:end]) if self._repeats else None
+        if known is not None:
+            head, length = known.head, known.length
+        else:
+            if end - start > self._max_head:
+                raise self._too_large()
+            head, length, known = self._heads.read(data[start:end])
+            self._repeats = known is not None
         self._scanned = 0
-        stop = end + head.content_length
+        if head.chunked:
+            self._start = end
+            self.pending = head
+            self._chunks = ChunkedBody()
+            return self._continue(head)
+        stop = end + length
         if stop <= len(data):
             self._start = stop
             return head, data[end:stop]
-        self._expect_body(head, end)
+        self._expect_body(head, length, end)
         return None
 
     def body_space(self) -> memoryview:
@@ -135,7 +178,7 @@ class RequestBuffer:
         if self._body is None or self.pending is None:
             return memoryview(b"")
         if self._filled == len(self._body):
-            missing = self.pending.content_length - self._filled
+            missing = self._length - self._filled
             self._body.extend(bytes(min(self._filled, missing)))
         return memoryview(self._body)[self._filled :]
 
@@ -145,17 +188,13 @@ class RequestBuffer:
 
     def _check_partial_head(self) -> None:
         """Refuse what can never become a head, or is one too large; remember what was searched."""
-        length = len(self._data) - self._start
-        if length > self._max_head:
+        if len(self._data) - self._start > self._max_head:
             raise self._too_large()
-        if length and not (self._data[self._start : self._start + 1].isupper() or self._blank()):
+        if _begins_with_method(self._data, self._start) is None:
             raise MalformedRequest("this is no HTTP request")
         if self._data.find(b"\n\n", self._start) >= 0:
             raise MalformedRequest("lines of a request end with CR LF")
         self._scanned = max(len(self._data) - 3, self._start)
-
-    def _blank(self) -> bool:
-        return self._data.startswith((b"\r\n", b"\r"), self._start)
 
     def _too_large(self) -> HeadersTooLarge:
         return HeadersTooLarge(
@@ -164,34 +203,12 @@ class RequestBuffer:
             max_header_bytes=self._max_head,
         )
 
-    def _after_new_head(self, start: int, end: int) -> tuple[Head, bytes | bytearray] | None:
-        """Go on with a head that was not seen before, in _data from start to end."""
-        self._scanned = 0
-        if self._blank():
-            # RFC 9112, section 2.2: empty lines before a request are to be ignored.
-            self._data = self._data[start:].lstrip(b"\r\n")
-            self._start = 0
-            return self.next_request()
-        if end - start > self._max_head:
-            raise self._too_large()
-        head, chunks = self._heads.parse(self._data[start:end])
-        if chunks is not None:
-            self._start = end
-            self.pending = head
-            self._chunks = chunks
-            return self._continue(head)
-        stop = end + head.content_length
-        if stop <= len(self._data):
-            self._start = stop
-            return head, self._data[end:stop]
-        self._expect_body(head, end)
-        return None
-
-    def _expect_body(self, head: Head, begin: int) -> None:
+    def _expect_body(self, head: Head, length: int, begin: int) -> None:
         """Keep the first part of a body, which begins in _data at ``begin``."""
         first = self._data[begin:]
         self.pending = head
-        self._body = bytearray(min(head.content_length, max(_FIRST_BODY_BYTES, len(first))))
+        self._length = length
+        self._body = bytearray(min(length, max(_FIRST_BODY_BYTES, len(first))))
         self._body[: len(first)] = first
         self._filled = len(first)
         self._data, self._start = b"", 0
@@ -203,7 +220,7 @@ class RequestBuffer:
             if not self._chunks.complete:
                 return None
             body = self._chunks.body
-        elif self._body is not None and self._filled == head.content_length:
+        elif self._body is not None and self._filled == self._length:
             body = self._body
         else:
             return None

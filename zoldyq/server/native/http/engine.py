@@ -25,7 +25,7 @@ from zoldyq.server.api.waits import Wait
 from zoldyq.server.native.http.buffer import RequestBuffer
 from zoldyq.server.native.http.head import Head
 from zoldyq.server.native.http.render import CONTINUE, Renderer
-from zoldyq.server.native.http.routing import Kind, Refusal
+from zoldyq.server.native.http.route import Kind, Refusal
 from zoldyq.server.native.http.states import State, check_move
 from zoldyq.wire import Buffer, Reply
 

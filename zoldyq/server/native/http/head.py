@@ -1,39 +1,97 @@
-"""What the head of a request means.
+"""What the head of a request means (RFC 9110 and RFC 9112).
 
-llhttp (through httptools) decides that, and is strict about everything that request smuggling
-lives on. A client repeats its heads to the letter, so each head is parsed once and from then on
-found by its bytes.
+The grammar is read strictly: whatever two readers could understand in two ways is refused, for
+request smuggling lives on it. Nothing is repaired: no bare line feeds, no folded lines, no space
+before a colon, no two lengths.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterable
+from copy import copy
+from ipaddress import IPv6Address
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-
-from zoldyq.contract.errors import MalformedRequest, UnsupportedExpectation
-from zoldyq.server.native.http.body import ChunkedBody
+from zoldyq.contract.errors import (
+    MalformedRequest,
+    UnsupportedExpectation,
+    UnsupportedTransferEncoding,
+)
+from zoldyq.server.api.router import asks_for_websocket
+from zoldyq.server.native.http.route import NO_ROUTE
 from zoldyq.wire import members_of
 
-_METHOD = re.compile(rb"[A-Z][A-Z-]{0,31}")
-_CACHED_HEADS = 1024
-_CACHED_HEAD_BYTES = 1024
+#: The characters of a method or of the name of a header (RFC 9110, section 5.6.2).
+TOKEN = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
+
+#: The headers that decide how a request is read and what the event loop does with it. All others
+#: only have to be well-formed, and go to the application as they are.
+MATTERS = frozenset(
+    {
+        b"accept",
+        b"authorization",
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"expect",
+        b"host",
+        b"origin",
+        b"sec-fetch-dest",
+        b"sec-fetch-mode",
+        b"sec-fetch-site",
+        b"sec-fetch-user",
+        b"sec-websocket-extensions",
+        b"sec-websocket-key",
+        b"sec-websocket-protocol",
+        b"sec-websocket-version",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+# Visible ASCII but "#", which begins a part of a URI that is never sent. That is more than the
+# grammar of RFC 3986 allows (as "|"), but means nothing else to anyone.
+_REQUEST_LINE = re.compile(rb"([%b]{1,32}) ([\x21\x22\x24-\x7e]+) HTTP/1\.([01])" % TOKEN).fullmatch
+# One class a part, and no character in two neighbours: a refusal takes linear time.
+#: The bytes that the value of a header may hold (RFC 9110, section 5.5).
+VALUE_BYTES = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_HEADER = re.compile(rb"([%b]+):([\t\x20-\x7e\x80-\xff]*)" % TOKEN).fullmatch
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]+)(/[^?]*)?(\?.*)?").fullmatch
+# uri-host and port of RFC 3986. A comma is allowed there, but only two hosts in one have it.
+_AUTHORITY = re.compile(
+    rb"(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})*)(?::([0-9]{0,5}))?"
+).fullmatch
+_LENGTH = re.compile(rb"[0-9]{1,20}").fullmatch
+_LARGEST_LENGTH = (1 << 64) - 1
+_OWS = b" \t"
+
+
+class RequestLine(NamedTuple):
+    """The first line of a request. ``authority`` is that of a target in absolute form, or empty."""
+
+    method: str
+    path: str
+    query: str
+    version: str
+    authority: str
 
 
 class Head:
     """The head of a request, as it was understood.
 
     ``path`` is percent-decoded (one character a byte, as WSGI has it), ``query`` is raw,
-    ``headers`` have lower-case names. ``route`` is worked out once for all requests with this
-    head.
+    ``headers`` have lower-case names. They are all headers where an application serves the
+    request (``wants_all``), and else only those that matter. ``route`` is worked out once for all
+    requests that are alike in what matters. ``authority`` is that of a target in absolute form,
+    else empty.
     """
 
     __slots__ = (
+        "authority",
         "chunked",
-        "content_length",
         "expects_continue",
         "headers",
         "keep_alive",
@@ -43,128 +101,174 @@ class Head:
         "route",
         "upgrade",
         "version",
+        "wants_all",
     )
 
-    def __init__(self, method: str, target: bytes, version: str) -> None:
-        self.method = method
-        self.path, self.query = _split_target(target)
-        self.version = version
-        self.headers: list[tuple[str, str]] = []
+    def __init__(self, line: RequestLine, headers: list[tuple[str, str]]) -> None:
+        self.method = line.method
+        self.path = line.path
+        self.query = line.query
+        self.version = line.version
+        self.authority = line.authority
+        self.headers = headers
         self.keep_alive = False
-        self.content_length = 0
         self.chunked = False
         self.expects_continue = False
         self.upgrade = False
-        self.route: Any = None
+        self.route = NO_ROUTE
+        self.wants_all = True
+
+    def with_headers(self, lines: Iterable[bytes]) -> Head:
+        """Return this head with the headers of these lines in the place of its own."""
+        head = copy(self)
+        head.headers = headers_of(lines, self.authority)
+        return head
 
     def header(self, name: str) -> str | None:
-        """Return a header by its lower-case name, several joined by commas."""
+        """Return a header that matters by its lower-case name, several joined by commas."""
         values = [value for key, value in self.headers if key == name]
         return ", ".join(values) if values else None
 
 
-class HeadCache:
-    """Heads by their bytes, for one thread.
+def split_header(line: bytes) -> tuple[bytes, bytes]:
+    """Return the name of a header line, in lower case, and its value.
 
-    ``prepare`` is called once for each head that was parsed, to fill in its route.
+    Raises:
+        MalformedRequest: it is no header line.
     """
-
-    def __init__(self, prepare: Callable[[Head], None]) -> None:
-        self._prepare = prepare
-        self._heads: dict[bytes, Head] = {}
-        self.get = self._heads.get
-
-    def parse(self, raw: bytes) -> tuple[Head, ChunkedBody | None]:
-        """Parse a head and remember it, unless it opens a chunked body or another protocol."""
-        head, body = parse_head(raw)
-        self._prepare(head)
-        if len(raw) <= _CACHED_HEAD_BYTES and not (head.chunked or head.upgrade):
-            if len(self._heads) >= _CACHED_HEADS:
-                self._heads.clear()
-            self._heads[raw] = head
-        return head, body
+    found = _HEADER(line)
+    if found is None:
+        raise MalformedRequest("a header line is malformed")
+    return found[1].lower(), found[2].strip(_OWS)
 
 
-class _Events:
-    """Collects what llhttp finds in a head."""
-
-    def __init__(self) -> None:
-        self.target = b""
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.complete = False
-
-    def on_url(self, url: bytes) -> None:
-        self.target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        self.complete = True
+def read_length(value: bytes) -> int:
+    """Return what a Content-Length says, in bytes. Raises MalformedRequest."""
+    if _LENGTH(value) is None or (length := int(value)) > _LARGEST_LENGTH:
+        raise MalformedRequest("Content-Length is no number of bytes")
+    return length
 
 
-def parse_head(raw: bytes) -> tuple[Head, ChunkedBody | None]:
-    """Parse a request head, given to its last byte; with it comes the decoder of a chunked body.
+def read_head(request_line: bytes, lines: Iterable[bytes]) -> Head:
+    """Read a head from its request line and its header lines, all or only those that matter.
+
+    Content-Length is not looked at: :mod:`.head_reader` does that.
 
     Raises:
         MalformedRequest: the bytes are no head of HTTP/1.0 or 1.1, or an ambiguous one.
+        UnsupportedTransferEncoding: the body is compressed on its way.
         UnsupportedExpectation: it expects something other than ``100-continue``.
     """
-    events = _Events()
-    parser = HttpRequestParser(events)
-    method, _, rest = raw.partition(b" ")
-    if _METHOD.fullmatch(method) is None:
-        raise MalformedRequest("the request line does not begin with a method")
-    try:
-        # llhttp knows some methods and no others, but the application is to answer all of them.
-        parser.feed_data(b"POST " + rest)
-    except HttpParserUpgrade:
-        pass  # told apart below, by the headers
-    except HttpParserError as error:
-        raise MalformedRequest(f"the request head is malformed: {error}") from None
-    request_line, _, _ = raw.partition(b"\r\n")
-    if not events.complete or not request_line.endswith((b" HTTP/1.1", b" HTTP/1.0")):
-        raise MalformedRequest("the request line is not one of HTTP/1.1")
-    head = Head(method.decode(), events.target, parser.get_http_version())
-    head.headers = [
-        (name.decode("latin-1").lower(), value.decode("latin-1").strip())
-        for name, value in events.headers
-    ]
+    line = read_request_line(request_line)
+    head = Head(line, headers_of(lines, line.authority))
+    _check_host(head)
     _read_framing(head)
-    return head, ChunkedBody() if head.chunked else None
+    return head
+
+
+def read_request_line(text: bytes) -> RequestLine:
+    """Read the first line of a request. Raises MalformedRequest."""
+    found = _REQUEST_LINE(text)
+    if found is None:
+        raise MalformedRequest("the request line is not one of HTTP/1.1")
+    method, target, version = found.groups()
+    path, query, authority = _split_target(target)
+    if path == b"*" and method != b"OPTIONS":
+        raise MalformedRequest("only OPTIONS may ask for *")
+    return RequestLine(
+        method.decode(),
+        unquote_to_bytes(path).decode("latin-1"),
+        query.decode(),
+        f"1.{version.decode()}",
+        authority.decode(),
+    )
+
+
+def headers_of(lines: Iterable[bytes], authority: str = "") -> list[tuple[str, str]]:
+    """Return names and values of header lines; ``authority`` stands for the Host if given.
+
+    RFC 9112, section 3.2.2: a target in absolute form is what counts.
+    """
+    headers = []
+    for line in lines:
+        name, value = split_header(line)
+        if authority and name == b"host":
+            check_authority(value)
+            value = authority.encode()
+        headers.append((name.decode(), value.decode("latin-1")))
+    return headers
+
+
+def check_authority(text: bytes) -> None:
+    """Accept a host and perhaps a port. Raises MalformedRequest."""
+    found = _AUTHORITY(text)
+    if found is not None:
+        address, port = found.groups()
+        if (not port or int(port) <= 65535) and (address is None or _is_ipv6(address.decode())):
+            return
+    raise MalformedRequest("the host of the request is malformed")
+
+
+def _split_target(target: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return path, query and authority of a target (RFC 9112, section 3.2)."""
+    if target.startswith(b"/"):
+        path, _, query = target.partition(b"?")
+        return path, query, b""
+    if target == b"*":
+        return target, b"", b""
+    found = _ABSOLUTE(target)
+    if found is None:
+        raise MalformedRequest("the target of the request is neither a path nor an http URL")
+    authority, path, query = found.groups()
+    check_authority(authority)
+    if authority.startswith(b":"):
+        raise MalformedRequest("the target of the request has no host")
+    return path or b"/", (query or b"?")[1:], authority
+
+
+def _is_ipv6(address: str) -> bool:
+    try:
+        IPv6Address(address)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_host(head: Head) -> None:
+    hosts = [value for name, value in head.headers if name == "host"]
+    if len(hosts) > 1 or (not hosts and head.version == "1.1"):
+        raise MalformedRequest("a request has exactly one Host header")
+    if hosts:
+        check_authority(hosts[0].encode("latin-1"))
 
 
 def _read_framing(head: Head) -> None:
     """Read the headers that say how the message goes on."""
-    if head.version == "1.1" and sum(name == "host" for name, _ in head.headers) != 1:
-        raise MalformedRequest("a request has exactly one Host header")
     encoding = head.header("transfer-encoding")
     if encoding is not None:
-        if encoding.lower() != "chunked" or head.version == "1.0":
-            raise MalformedRequest("Transfer-Encoding may only be chunked, and only in HTTP/1.1")
+        _check_transfer_encoding(encoding.lower(), head.version)
         head.chunked = True
-    head.content_length = int(head.header("content-length") or 0)
-    # Not as llhttp tells it: at the end of a message, as a head without a body is one, it has
-    # forgotten the header.
-    options = _options(head.header("connection"))
+    options = members_of((head.header("connection") or "").lower())
     head.keep_alive = "close" not in options and (head.version == "1.1" or "keep-alive" in options)
     expectation = head.header("expect")
-    if expectation is not None and head.version == "1.1":
+    if head.version == "1.0":
+        return  # RFC 9110: Expect (10.1.1) and Upgrade (7.8) are to be ignored
+    if expectation is not None:
         if expectation.lower() != "100-continue":
             raise UnsupportedExpectation("the only expectation this server meets is 100-continue")
         head.expects_continue = True
-    head.upgrade = "websocket" in _options(head.header("upgrade"))
+    head.upgrade = asks_for_websocket(head.header("upgrade"))
 
 
-def _options(value: str | None) -> list[str]:
-    """Return the members of a header that is a list, in lower case."""
-    return members_of((value or "").lower())
-
-
-def _split_target(target: bytes) -> tuple[str, str]:
-    """Return path and query of a request target in origin, absolute or any other form."""
-    if target[:4].lower() == b"http":  # absolute-form, as sent to a proxy
-        _, _, rest = target.partition(b"://")
-        target = b"/" + rest.partition(b"/")[2]
-    path, _, query = target.partition(b"?")
-    return unquote_to_bytes(path).decode("latin-1"), query.decode("latin-1")
+def _check_transfer_encoding(encoding: str, version: str) -> None:
+    """Accept ``chunked`` alone (RFC 9112, section 6.1)."""
+    if encoding == "chunked" and version == "1.1":
+        return
+    *others, last = members_of(encoding) or [""]
+    if version == "1.1" and last == "chunked" and others and "chunked" not in others:
+        raise UnsupportedTransferEncoding(
+            "send the body as it is, or in chunks: this server knows no other transfer encoding"
+        )
+    raise MalformedRequest(
+        "Transfer-Encoding may only be chunked, once and at the end, and only in HTTP/1.1"
+    )

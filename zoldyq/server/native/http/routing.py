@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-import enum
-from typing import NamedTuple
-
 from zoldyq import wire
 from zoldyq.contract.errors import ZoldyQError
 from zoldyq.contract.routes import DEQUEUES
 from zoldyq.server.api.access import AccessPolicy
-from zoldyq.server.api.operations import DequeueCall, EnqueueCall, Operations
+from zoldyq.server.api.operations import Operations
 from zoldyq.server.api.refusals import refusal_reply
 from zoldyq.server.api.router import ROUTER, Target
 from zoldyq.server.native.http.head import Head
-from zoldyq.wire import Headers, Reply
-
-
-class Kind(enum.Enum):
-    """Who answers a request."""
-
-    LOOP = "the event loop"
-    WEBSOCKET = "a thread of its own"
-    APPLICATION = "the WSGI application, on the worker pool"
-
-
-class Refusal(NamedTuple):
-    """The reply to every request with the same fault in its head, and the code of the error."""
-
-    code: str
-    reply: Reply
-
-
-class Route:
-    """Where a request goes, with what is known of it before its body."""
-
-    __slots__ = ("cors", "dequeue", "enqueue", "kind", "refusal", "target")
-
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
-        self.cors: Headers = ()
-        self.enqueue: EnqueueCall | None = None
-        self.dequeue: DequeueCall | None = None
-        self.refusal: Refusal | None = None
-        self.target: Target | None = None
+from zoldyq.server.native.http.route import Kind, Refusal, Route
 
 
 class Router:
@@ -52,8 +20,12 @@ class Router:
         self._operations = operations
         self._access = access
 
-    def prepare(self, head: Head) -> None:
-        """Work out the head's route. Nothing is raised: a refusal is a route, too."""
+    def prepare(self, head: Head, length: int) -> bool:
+        """Work out the route of a head whose body has ``length`` bytes, 0 for one in chunks.
+
+        Nothing is raised: a refusal is a route, too. Return whether all headers of the head are
+        wanted, and not only those that matter to the event loop.
+        """
         head.route = route = Route(Kind.APPLICATION)
         try:
             target = ROUTER.find(head.method, head.path, websocket=head.upgrade)
@@ -63,11 +35,12 @@ class Router:
         try:
             if target is not None:
                 self._prepare_hot(head, route, target)
-            self._operations.limits.check_body(head.content_length)
+            self._operations.limits.check_body(length)
         except ZoldyQError as error:
             route.kind = Kind.LOOP
             route.enqueue = route.dequeue = None
             route.refusal = Refusal(error.code, refusal_reply(error, route.cors))
+        return route.kind is not Kind.LOOP
 
     def _prepare_hot(self, head: Head, route: Route, target: Target) -> None:
         """Take on what the event loop answers itself: no worker ever enqueues or dequeues."""

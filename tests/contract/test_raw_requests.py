@@ -1,0 +1,53 @@
+"""Requests as bytes, of the kinds that servers have read wrongly: what each has to be answered."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Start
+from tests.contract.raw import Api
+
+CASES: dict[str, dict[str, Any]] = tomllib.loads(
+    (Path(__file__).parents[1] / "server/native/http/data/requests.toml").read_text()
+)
+
+
+@pytest.fixture(scope="module")
+def idle_briefly(start_server: Start) -> Api:
+    """A server that closes idle connections soon."""
+    return Api(start_server("native", idle_seconds=1, head_seconds=30, drain_seconds=0).address)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_request_is_read_as_the_standards_say(idle_briefly: Api, case: str) -> None:
+    expected = CASES[case]
+    # A head before it, so that its lines are known where the case uses them again.
+    idle_briefly.get("/live", user_agent="x")
+    with idle_briefly.wire() as wire:
+        wire.send(expected["request"].encode("latin-1"))
+        if not expected.get("stays"):
+            # Not at once: a half-close might end what is being worked on.
+            answer = wire.rest()
+        else:
+            answer = (wire.response(),)
+            assert wire.request("GET", "/queues/q/dequeue").status == 204
+            check(expected, answer[0].status, repr(answer[0]), answer[0].body)
+            return
+    if not expected["status"]:
+        assert answer == b""
+        return
+    head, _, body = answer.partition(b"\r\n\r\n")
+    check(expected, int(head.split()[1]), answer.decode("latin-1"), body)
+
+
+def check(expected: dict[str, Any], status: int, text: str, body: bytes) -> None:
+    assert status == expected["status"], text
+    if "code" in expected:
+        assert f'"error":"{expected["code"]}"'.encode() in body
+    if "says" in expected:
+        assert re.search(expected["says"], text), text
