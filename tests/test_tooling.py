@@ -48,7 +48,13 @@ def test_the_fast_session_names_paths_that_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [".ci/run", ".github/workflows/tests.yml", ".github/PULL_REQUEST_TEMPLATE.md"]
+    "document",
+    [
+        ".ci/run",
+        ".github/workflows/tests.yml",
+        ".github/PULL_REQUEST_TEMPLATE.md",
+        "CONTRIBUTING.md",
+    ],
 )
 def test_a_document_names_only_sessions_that_nox_has(document: str) -> None:
     text = text_of(document)
@@ -57,6 +63,13 @@ def test_a_document_names_only_sessions_that_nox_has(document: str) -> None:
         named.update(names.split())
     assert named
     assert named <= SESSIONS
+
+
+def test_the_recipes_name_files_that_exist() -> None:
+    recipes = text_of("CONTRIBUTING.md").partition("## Recipes")[2]
+    named = re.findall(r"`((?:zoldyq|tests|contrib)/[\w/.]+)", recipes)
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_the_checks_run_lint_types_two_reactors_and_the_floor_of_coverage() -> None:
