@@ -5,18 +5,26 @@ from __future__ import annotations
 import gc
 import itertools
 import json
+import re
 import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
 
 import pytest
 
+from tests.client.children import in_child
+from tests.client.scripted import reply
 from tests.client.websocket_peer import CLOSE, TEXT, Peer, frame
-from tests.helpers import Task, wait_until
-from zoldyq.client import Client, ConnectionFailed
-from zoldyq.client.consumer import Consumer
-from zoldyq.contract.errors import InvalidCount, InvalidQueueName
+from tests.helpers import Task, run_all, wait_until
+from zoldyq.client import Client, ConnectionFailed, Consumer, InvalidOption, Message, RemoteQueue
+from zoldyq.contract.errors import InvalidCount, InvalidQueueName, InvalidTimeout
 
 
-def payloads(consumer: Consumer, count: int | None = None) -> list[object]:
+def payloads(consumer: Iterable[Message], count: int | None = None) -> list[object]:
     return [message.payload for message in itertools.islice(consumer, count)]
 
 
@@ -70,15 +78,220 @@ def test_closing_ends_a_stream_that_waits(queue):
     assert payloads(stream) == []
 
 
-def test_what_is_on_its_way_when_a_stream_is_closed_is_not_lost(queue):
-    queue.enqueue_many(range(1_000))
-    with queue.consume(credit=200) as stream:
-        first = payloads(stream, 10)
-        stream.close()
-        rest = payloads(stream)
-    taken = first + rest
-    assert taken == list(range(len(taken)))
-    assert len(taken) + queue.stats().size == 1_000
+def numbers(queue: RemoteQueue) -> list[object]:
+    """What is in a queue; takes nothing."""
+    return [message.payload for message in queue.peek(10_000)] if queue.stats().size else []
+
+
+def leave_by_break(queue):
+    with queue.consume() as stream:
+        for _ in itertools.islice(stream, 3):
+            pass
+
+
+def leave_by_break_without_a_block(queue):
+    for message in queue.consume():
+        if message.payload == 2:
+            break
+
+
+def leave_by_an_exception(queue):
+    def work():
+        with queue.consume() as stream:
+            for message in stream:
+                if message.payload == 2:
+                    raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        work()
+
+
+def leave_by_an_exception_without_a_block(queue):
+    def work():
+        for message in queue.consume():
+            if message.payload == 2:
+                raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        work()
+    gc.collect()
+
+
+def leave_by_the_limit(queue):
+    assert payloads(queue.consume(limit=3)) == [0, 1, 2]
+
+
+def leave_by_closing_in_the_loop(queue):
+    stream = queue.consume()
+    for message in stream:
+        if message.payload == 2:
+            stream.close()
+
+
+def leave_by_a_generator(queue):
+    def generator():
+        yield from queue.consume()
+
+    assert payloads(generator(), 3) == [0, 1, 2]
+    gc.collect()
+
+
+def leave_in_a_cycle(queue):
+    stream = queue.consume()
+    assert payloads(stream, 3) == [0, 1, 2]
+    cycle = [stream]
+    cycle.append(cycle)
+    del stream, cycle
+    gc.collect()
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        leave_by_break,
+        leave_by_break_without_a_block,
+        leave_by_an_exception,
+        leave_by_an_exception_without_a_block,
+        leave_by_the_limit,
+        leave_by_closing_in_the_loop,
+        leave_by_a_generator,
+        leave_in_a_cycle,
+    ],
+)
+@pytest.mark.parametrize("count", [3, 4, 30, 1_000])
+def test_what_was_fetched_ahead_returns_to_the_queue_in_order(queue, leave, count):
+    queue.enqueue_many(range(count))
+    leave(queue)
+    assert numbers(queue) == list(range(3, count))
+    wait_until(lambda: queue.stats().waiting_consumers == 0)
+
+
+def test_a_stream_that_ends_while_messages_come_loses_none_and_keeps_their_order(queue):
+    stopping = threading.Event()
+
+    def send() -> int:
+        sent = 0
+        while not stopping.is_set():
+            queue.enqueue(sent)
+            sent += 1
+        return sent
+
+    sending = Task(send)
+    taken: list[object] = []
+    for count in range(60):
+        with queue.consume(credit=8) as stream:
+            taken += payloads(stream, 1 + count % 5)
+    stopping.set()
+    sent = sending.result()
+    assert taken + numbers(queue) == list(range(sent))
+
+
+def test_several_consumers_that_come_and_go_lose_nothing(queue):
+    queue.enqueue_many(range(2_000))
+
+    def work() -> list[object]:
+        taken: list[object] = []
+        while True:
+            with queue.consume(credit=16, idle_timeout=0.3) as stream:
+                some = payloads(stream, 40)
+            taken += some
+            if not some:
+                return taken
+
+    parts = run_all([work] * 3)
+    assert sorted(itertools.chain.from_iterable(parts)) == list(range(2_000))
+
+
+def test_a_stream_ends_by_itself_when_nothing_comes(queue):
+    queue.enqueue_many(range(3))
+    began = time.monotonic()
+    assert payloads(queue.consume(idle_timeout=0.3)) == [0, 1, 2]
+    assert 0.3 <= time.monotonic() - began < 10
+
+
+def test_the_idle_time_begins_anew_with_each_message(queue):
+    queue.create(10)
+    receiving = Task(lambda: payloads(queue.consume(idle_timeout=1.0)))
+    for number in range(8):
+        time.sleep(0.2)  # longer in all than the idle time
+        queue.enqueue(number)
+    assert receiving.result() == list(range(8))
+
+
+def test_closing_from_another_thread_puts_back_what_is_held(queue):
+    queue.enqueue_many(range(100))
+    stream = queue.consume()
+    assert payloads(stream, 5) == list(range(5))
+    Task(stream.close).result()
+    assert payloads(stream) == []
+    assert numbers(queue) == list(range(5, 100))
+
+
+SIGNALLED = """
+import os, signal, sys
+from zoldyq import Client
+
+stream = Client(sys.argv[1]).queue(sys.argv[2]).consume()
+signal.signal(signal.SIGTERM, lambda *_: stream.close())
+for message in stream:
+    print(message.payload, flush=True)
+    if message.payload == 9 and sys.argv[3] == "busy":
+        os.kill(os.getpid(), signal.SIGTERM)
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize("way", ["busy", "waiting"])
+def test_a_signal_handler_may_close_the_stream_that_it_interrupts(queue, client, way):
+    queue.enqueue_many(range(10 if way == "waiting" else 100))
+    program = subprocess.Popen(
+        [sys.executable, "-c", SIGNALLED, client.url, queue.name, way],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with program:
+        lines = [program.stdout.readline().strip() for _ in range(10)]
+        if way == "waiting":
+            wait_until(lambda: queue.stats().waiting_consumers == 1)
+            program.send_signal(signal.SIGTERM)
+        rest, _ = program.communicate(timeout=20)
+    assert lines == [str(number) for number in range(10)]
+    assert (rest, program.returncode) == ("ended\n", 0)
+    assert numbers(queue) == list(range(10, 10 if way == "waiting" else 100))
+
+
+FORGETFUL = """
+import sys
+from zoldyq import Client
+
+stream = Client(sys.argv[1]).queue(sys.argv[2]).consume()
+print(next(stream).payload)
+"""
+
+
+def test_the_end_of_the_program_puts_back_what_is_held(queue, client):
+    queue.enqueue_many(range(50))
+    command = [sys.executable, "-c", FORGETFUL, client.url, queue.name]
+    done = subprocess.run(command, check=True, timeout=40, stdout=subprocess.PIPE, text=True)
+    assert done.stdout == "0\n"
+    assert numbers(queue) == list(range(1, 50))
+
+
+def test_a_child_has_a_stream_of_its_own_and_leaves_its_parents_alone(queue):
+    queue.enqueue_many(range(20))
+    stream = queue.consume(credit=5)
+    assert next(stream).payload == 0
+    wait_until(lambda: queue.stats().size == 15)
+    in_child(lambda: check_in_child(stream))
+    in_child(stream.close)
+    in_child(lambda: None)
+    assert payloads(stream, 6) == [1, 2, 3, 4, 6, 7]
+    stream.close()
+    assert numbers(queue) == list(range(8, 20))
+
+
+def check_in_child(stream: Consumer) -> None:
+    assert next(stream).payload == 5
+    stream.close()
 
 
 def test_a_stream_that_was_dropped_ends_its_connection(queue):
@@ -165,8 +378,141 @@ def test_used_messages_are_granted_anew_several_at_once():
         assert peer.receive() == (TEXT, b'{"credit":2}')
         peer.send(batch(5, 6, 7, 8))
         assert receiving.result() == [1, 2, 3, 4, 5, 6, 7]
+        assert peer.receive() == (TEXT, b'{"credit":2}')
+        closing = Task(stream.close)
+        assert answer_put_back(peer) == [b'{"put_back":1,"stop":true}']
+        closing.result()
+
+
+def answer_put_back(peer: Peer, *before: bytes) -> list[bytes]:
+    """Answer put-backs until the client says goodbye; return what it asked for."""
+    asked: list[bytes] = []
+    frames = list(before)
+    while True:
+        opcode, text = peer.receive()
+        if opcode == CLOSE:
+            return asked
+        asked.append(text)
+        (count,) = re.findall(rb'^{"put_back":([0-9]+),"stop":true}$', text)
+        peer.send(*frames, frame(TEXT, b'{"put_back":%b}' % count))
+        frames.clear()
+
+
+def test_what_is_on_its_way_at_the_end_is_put_back_in_a_second_round():
+    with Peer() as peer:
+        stream = Client(peer.url).queue("a").consume(credit=9)
+        receiving = Task(lambda: payloads(stream, 1))
+        peer.accept(batch(1, 2, 3))
+        assert receiving.result() == [1]
+        closing = Task(stream.close)
+        assert answer_put_back(peer, batch(4), batch(5)) == [
+            b'{"put_back":2,"stop":true}',
+            b'{"put_back":2,"stop":true}',
+        ]
+        closing.result()
+        assert stream.leftover == ()
+
+
+def test_a_server_that_keeps_fewer_messages_for_this_gets_those():
+    with Peer() as peer:
+        stream = Client(peer.url).queue("a").consume(credit=4)
+        receiving = Task(lambda: payloads(stream, 1))
+        peer.accept(batch(1, 2, 3, 4))
+        assert receiving.result() == [1]
+        closing = Task(stream.close)
+        assert peer.receive() == (TEXT, b'{"put_back":3,"stop":true}')
+        refusal = b'{"error":"invalid_count","message":"m","outstanding":2}'
+        peer.send(frame(TEXT, refusal))
+        assert answer_put_back(peer) == [b'{"put_back":2,"stop":true}']
+        closing.result()
+        assert [message.payload for message in stream.leftover] == [2]
+
+
+@pytest.mark.parametrize("trouble", ["silent", "broken", "old"])
+def test_what_cannot_be_put_back_is_left_to_the_program_and_logged(trouble, caplog):
+    with Peer() as peer:
+        stream = Client(peer.url, connect_timeout=0.5).queue("a").consume(credit=4)
+        receiving = Task(lambda: payloads(stream, 1))
+        peer.accept(batch(1, 2, 3, 4))
+        assert receiving.result() == [1]
+        closing = Task(stream.close)
+        assert peer.receive() == (TEXT, b'{"put_back":3,"stop":true}')
+        if trouble == "broken":
+            peer.hang_up()
+        elif trouble == "old":
+            peer.send(frame(TEXT, b'{"error":"unknown_field","message":"m"}'))
+        closing.result()
+        assert [message.payload for message in stream.leftover] == [2, 3, 4]
+        assert payloads(stream) == []
+    assert "3 messages could not be put back" in caplog.text
+
+
+def test_a_gateway_without_its_server_ends_no_stream(caplog):
+    pages = [reply(status, b"<html>") for status in (502, 503, 504, 404, 200)]
+    with Peer() as peer:
+        stream = Client(peer.url).queue("a").consume(limit=2)
+        receiving = Task(lambda: payloads(stream))
+        peer.accept(batch(1))
+        peer.hang_up()
+        for page in pages:
+            peer.read_request()
+            peer.send(page)
+        peer.accept(batch(2))
+        assert receiving.result() == [1, 2]
+    assert "502" in caplog.text
+
+
+def test_sessions_that_end_at_once_are_not_asked_for_ten_times_a_second():
+    with Peer() as peer:
+        stream = Client(peer.url).queue("a").consume()
+        receiving = Task(lambda: payloads(stream))
+        times = []
+        for _ in range(5):
+            peer.accept()
+            times.append(time.monotonic())
+            peer.hang_up()
         stream.close()
-        peer.send(frame(CLOSE, b""))
+        assert receiving.result() == []
+    assert times[-1] - times[-2] > 0.3  # 0.8 s, or half of it
+
+
+def test_a_message_makes_the_pauses_short_again():
+    with Peer() as peer:
+        stream = Client(peer.url).queue("a").consume()
+        receiving = Task(lambda: payloads(stream))
+        began = time.monotonic()
+        for number in range(8):
+            peer.accept(batch(number))
+            peer.hang_up()
+        assert time.monotonic() - began < 5  # not 0.1 + 0.2 + ... + 5
+        stream.close()
+        assert set(receiving.result()) <= set(range(8))
+
+
+def test_reconnecting_is_told_in_the_log(caplog):
+    caplog.set_level("INFO", "zoldyq.client")
+    with Peer() as peer:
+        stream = Client(peer.url).queue("jobs").consume(limit=2)
+        receiving = Task(lambda: payloads(stream))
+        peer.accept(batch(1))
+        peer.send(frame(CLOSE, struct.pack("!H", 1001) + b"shutting down"))
+        peer.accept(batch(2))
+        assert receiving.result() == [1, 2]
+        url = peer.url
+    lost, again = [record.getMessage() for record in caplog.records]
+    assert lost.startswith(f"jobs: lost the connection to {url}:")
+    assert "1001 shutting down" in lost
+    assert again.startswith("jobs: connected again")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"credit": 0}, {"credit": 1.5}, {"limit": -1}, {"idle_timeout": float("nan")},
+     {"reconnect_seconds": "long"}],
+)  # fmt: skip
+def test_parameters_out_of_range_are_refused_at_once(queue, options):
+    with pytest.raises((InvalidOption, InvalidTimeout)):
+        queue.consume(**options)
 
 
 def test_an_error_in_the_stream_is_raised():
@@ -176,4 +522,5 @@ def test_an_error_in_the_stream_is_raised():
         peer.accept(frame(TEXT, b'{"error":"invalid_count","message":"m"}'))
         with pytest.raises(InvalidCount):
             receiving.result()
+        peer.hang_up()
         stream.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -69,12 +70,24 @@ def test_texts_are_sent_whole():
         assert peer.receive() == (TEXT, b'{"credit":5}')
 
 
-def test_what_is_on_its_way_at_a_close_is_still_received():
+def test_a_close_says_goodbye_and_ends_the_connection():
     with connected(frame(TEXT, b"early")) as (peer, sock):
+        assert sock.receive() == "early"
         sock.close()
         assert peer.receive() == (CLOSE, NORMAL)
-        peer.send(frame(TEXT, b"late"), frame(CLOSE, NORMAL))
-        assert [sock.receive() for _ in range(4)] == ["early", "late", None, None]
+        with pytest.raises(EOFError):
+            peer.receive()
+        assert sock.receive() is None
+        sock.close()
+
+
+def test_a_receiver_waits_no_longer_than_it_wants_and_can_be_woken():
+    with connected() as (_, sock):
+        with pytest.raises(queue.Empty):
+            sock.receive(0.01)
+        receiving = Task(sock.receive)
+        sock.wake()
+        assert receiving.result() == ""
 
 
 def test_a_close_of_the_server_is_answered_and_ends_the_stream():

@@ -136,7 +136,7 @@ class Updated(Policy, frozen=True, kw_only=True):
     changed: bool
 
 
-def decode(body: bytes, kind: type[_T]) -> _T:
+def decode(body: bytes | str, kind: type[_T]) -> _T:
     """Read a reply of this kind.
 
     Raises:
@@ -152,7 +152,7 @@ def decode(body: bytes, kind: type[_T]) -> _T:
         ) from error
 
 
-def _decode_from_the_bottom(body: bytes, kind: type[_T]) -> _T:
+def _decode_from_the_bottom(body: bytes | str, kind: type[_T]) -> _T:
     """Read a reply on the stack of a new thread, as this one's is too deep for a nested payload.
 
     The server has read it, so it is not too deep for a stack that is empty.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -24,10 +25,12 @@ from zoldyq.client.documents import (
     Updated,
     decode,
 )
+from zoldyq.client.errors import InvalidOption
 from zoldyq.client.payloads import batch_body, batches, checked, encode, single_body
 from zoldyq.client.producer import Producer
 from zoldyq.client.requests import PolicyFields
 from zoldyq.client.sender import SenderOptions, WhenFull
+from zoldyq.client.stream import Stream, StreamOptions
 from zoldyq.client.transport import Transport
 from zoldyq.contract.errors import BatchExceedsCapacity, BodyTooLarge, ZoldyQError
 
@@ -187,22 +190,32 @@ class RemoteQueue:
         *,
         credit: int = 64,
         limit: int | None = None,
+        idle_timeout: float | None = None,
         reconnect_seconds: float | None = None,
     ) -> Consumer:
         """Return a stream of messages, pushed by the server as they become available.
 
         ``credit`` is how many messages may be on their way or here without having been handed out:
-        they are lost if this process dies, and other consumers do not get them. The stream ends
-        after ``limit`` messages and takes no more than these. When its connection breaks, it is
-        made anew within ``reconnect_seconds`` (None: however long it takes).
+        other consumers do not get them meanwhile. When the stream ends in good order they return to
+        the queue; they are lost if this process is killed. The stream ends after ``limit``
+        messages, takes no more than these, and ends when nothing came for ``idle_timeout`` seconds.
+        When its connection breaks, it is made anew within ``reconnect_seconds`` (None: however long
+        it takes); the first must be made within the client's ``connect_timeout``.
+
+        Raises:
+            InvalidOption, InvalidTimeout: a parameter is out of its range.
         """
-        return Consumer(
-            self._transport,
-            queue_path(self.name, "dequeue"),
+        _check_count("credit", credit)
+        _check_count("limit", 1 if limit is None else limit)
+        options = StreamOptions(
+            name=self.name,
+            path=queue_path(self.name, "dequeue"),
             credit=credit,
-            limit=limit,
-            reconnect_seconds=reconnect_seconds,
+            limit=math.inf if limit is None else limit,
+            idle_timeout=seconds(idle_timeout, "idle_timeout"),
+            reconnect_seconds=seconds(reconnect_seconds, "reconnect_seconds"),
         )
+        return Consumer(Stream(self._transport.endpoint, options))
 
     # -- administration ------------------------------------------------------------------------
 
@@ -316,3 +329,8 @@ class RemoteQueue:
                 raise
             return self._send_some(batch[: len(batch) // 2], timeout, ttl)
         return len(batch)
+
+
+def _check_count(name: str, value: object) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise InvalidOption(f"{name} must be a whole number from 1, not {value!r}")

@@ -31,7 +31,7 @@ def dequeue(name: str, count: int | None = None) -> Request:
     By POST, because some clients and proxies send a GET again that was not answered.
     """
     parameters = {} if count is None else {"count": count}
-    return Request("GET", queue_path(name, "dequeue"), parameters, waits=True)
+    return Request("POST", queue_path(name, "dequeue"), parameters, waits=True)
 
 
 def peek(name: str, count: int) -> Request:

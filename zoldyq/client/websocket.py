@@ -5,17 +5,17 @@ more arrives, hides why a handshake was refused, tries but the first address of 
 away at its close what is still on the way. A stream of consumed messages can afford none of that.
 
 A thread reads, so that pings are answered while the consumer works. What it has read waits in a
-queue; how much that can be is for the user to bound, with credit (:mod:`zoldyq.client.consumer`).
+queue; how much that can be is for the user to bound, with credit (:mod:`zoldyq.client.stream`).
 """
 
 from __future__ import annotations
 
+import selectors
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from queue import SimpleQueue
-from selectors import EVENT_READ, BaseSelector, DefaultSelector
-from threading import Lock, Thread, Timer
+from threading import Lock, Thread
 
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
@@ -28,10 +28,17 @@ from wsproto.events import (
     Request,
     TextMessage,
 )
+from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import ProtocolError
 
 from zoldyq.client.endpoint import Endpoint
 from zoldyq.client.errors import ConnectionLost, UnexpectedReply, connection_failed, error_of
+from zoldyq.client.own_work import own_work
+
+# The kind that has no descriptor of its own: a child process would share that after a fork.
+_Selector: type[selectors.BaseSelector] = getattr(
+    selectors, "PollSelector", selectors.SelectSelector
+)
 
 _READ_BYTES = 1 << 16
 _NORMAL_CLOSURE = 1000
@@ -44,8 +51,7 @@ _SILENCE_SECONDS = 30.0
 class WebSocket:
     """An open connection. One thread receives; any may send or close.
 
-    ``timeout`` bounds the handshake, each sending and the wait for the server's answer to a
-    close, in seconds.
+    ``timeout`` bounds the handshake and each sending, in seconds.
 
     Raises:
         ConnectionFailed: there is no connection.
@@ -63,21 +69,32 @@ class WebSocket:
         self._lock = Lock()
         self._closing = False  # guarded by the lock: a close frame was sent
         self._text: list[str] = []  # the parts of a message that is not here whole; the reader's
-        self._farewell = Timer(timeout, self.abort)
         self._socket = _connect(endpoint, timeout)
         try:
             self._shake_hands(path)
         except BaseException:
             self._socket.close()
             raise
+        #: Why the connection has ended, once it has.
+        self.ending = "the connection broke"
         Thread(target=self._read, name="zoldyq-stream", daemon=True).start()
 
-    def receive(self) -> str | None:
-        """Return the next text message, waiting for it; None at the end of the connection."""
-        text = self._received.get()
+    def receive(self, timeout: float | None = None) -> str | None:
+        """Return the next text message, waiting for it; None at the end of the connection.
+
+        After :meth:`wake`, an empty text.
+
+        Raises:
+            queue.Empty: nothing came within ``timeout`` seconds.
+        """
+        text = self._received.get(timeout=timeout)
         if text is None:
-            self._received.put(None)  # whoever asks again gets the same answer
+            self._received.put(None)  # the next call gets the same answer
         return text
+
+    def wake(self) -> None:
+        """Have :meth:`receive` return. Takes no lock, so a signal handler may call it."""
+        self._received.put("")
 
     def send(self, text: str) -> None:
         """Send a text message. Raises ConnectionLost if the connection is at its end."""
@@ -90,19 +107,14 @@ class WebSocket:
                 raise ConnectionLost(f"the connection to {self._url} broke ({error})") from error
 
     def close(self) -> None:
-        """Ask the server to send nothing more; what it has sent so far can still be received.
-
-        If it does not answer within ``timeout`` seconds, the connection ends without.
-        """
+        """Say goodbye and end the connection. What was not received by then is lost."""
         with self._lock:
-            if self._closing:
-                return
-            self._closing = True
-            self._farewell.daemon = True
-            self._farewell.start()
-            # Where this fails the connection is at its end, and the reader sees that too.
-            with suppress(OSError, ProtocolError):
-                self._socket.sendall(self._protocol.send(CloseConnection(code=_NORMAL_CLOSURE)))
+            if not self._closing:
+                self._closing = True
+                # Where this fails the connection is at its end.
+                with suppress(OSError, ProtocolError):
+                    self._socket.sendall(self._protocol.send(CloseConnection(code=_NORMAL_CLOSURE)))
+        self.abort()
 
     def abort(self) -> None:
         """End the connection at once. Takes no lock, so it may be called from anywhere."""
@@ -158,16 +170,15 @@ class WebSocket:
 
     def _read(self) -> None:
         try:
-            with self._socket, DefaultSelector() as selector:
-                selector.register(self._socket, EVENT_READ)
+            with own_work(), self._socket, _Selector() as selector:
+                selector.register(self._socket, selectors.EVENT_READ)
                 self._read_until_closed(selector)
-        except (OSError, ProtocolError):
-            return  # the end of the connection, whatever brought it about
+        except (OSError, ProtocolError) as error:
+            self.ending = str(error) or self.ending
         finally:
-            self._farewell.cancel()
             self._received.put(None)
 
-    def _read_until_closed(self, selector: BaseSelector) -> None:
+    def _read_until_closed(self, selector: selectors.BaseSelector) -> None:
         asked = False  # whether the server has been asked for a sign of life
         while self._handle_events():
             pending = getattr(self._socket, "pending", None)  # bytes that TLS has decrypted
@@ -177,6 +188,7 @@ class WebSocket:
                     data = self._socket.recv(_READ_BYTES)
                     self._protocol.receive_data(data or None)
             elif asked:
+                self.ending = f"the server has been silent for {2 * _SILENCE_SECONDS:g} s"
                 return
             else:
                 asked = True
@@ -203,6 +215,9 @@ class WebSocket:
             self._text.clear()
 
     def _answer_close(self, event: CloseConnection) -> None:
+        if event.code == CloseReason.ABNORMAL_CLOSURE:
+            return  # there was no close frame: the peer has gone
+        self.ending = f"the server closed it ({int(event.code)} {event.reason or ''})"
         if not self._closing:
             self._closing = True
             self._socket.sendall(self._protocol.send(event.response()))
