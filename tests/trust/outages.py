@@ -273,7 +273,7 @@ def report(
         "python": platform.python_version(),
         "minutes": minutes,
         "restarts_of_nginx": restarts,
-        "all": dict(sum((Counter(lane) for lane in lanes.values()), Counter())),
+        "all": {name: sum(lane[name] for lane in lanes.values()) for name in lanes["stopped"]},
         "lanes": lanes,
         "faults": faults,
     }
