@@ -49,6 +49,9 @@ ROOMS: dict[str, Room] = {
     SOCKETS: Room(set(), set()),
     PACING: Room(set(), set()),
     "zoldyq.server.heap": Room(set(), set()),
+    "zoldyq.server.log": Room(set(), set()),
+    "zoldyq.server.machine": Room(set(), set()),
+    "zoldyq.server.notices": Room({"zoldyq.server.machine"}, set()),
     f"{NATIVE}.loop": Room({SOCKETS}, set()),
     f"{NATIVE}.http": Room({CONTRACT, WIRE, API}, {"httptools", "msgspec"}),
     NATIVE: Room(
@@ -60,12 +63,18 @@ ROOMS: dict[str, Room] = {
         {"falcon", "msgspec", "prometheus_client", "waitress"},
     ),
     "zoldyq.server": Room({WSGI}, set()),
-    "zoldyq.server.run": Room({CONTRACT, QUEUE, NATIVE, WSGI, "zoldyq.server.heap"}, set()),
+    "zoldyq.server.run": Room(
+        {
+            *(CONTRACT, QUEUE, NATIVE, WSGI, "zoldyq.server.heap", "zoldyq.server.log"),
+            *("zoldyq.server.machine", "zoldyq.server.notices"),
+        },
+        set(),
+    ),
     "zoldyq.cli": Room({CONTRACT, QUEUE, WIRE, "zoldyq.config", "zoldyq.client", "zoldyq.server"}),
 }
 
-# The two modules of the server that read the settings and hand out plain values.
-READS_SETTINGS = {"zoldyq.server.run", f"{WSGI}.app"}
+# The modules of the server that read the settings and hand out plain values.
+READS_SETTINGS = {"zoldyq.server.run", "zoldyq.server.notices", f"{WSGI}.app"}
 
 # Known to type checkers alone.
 TYPES_ONLY = "_typeshed"

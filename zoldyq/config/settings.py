@@ -116,8 +116,7 @@ class Settings:
     reactors: int = setting(
         0,
         Whole(0, 256),
-        "Event loops of the native server; 0 means one, or one a core on a free-threaded "
-        "interpreter",
+        "Event loops of the native server; 0 means one",
     )
     drain_seconds: float = setting(
         5.0, Seconds(0), "Longest time that consumers have to empty the queues at shutdown"

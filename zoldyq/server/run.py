@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import heapq
-import ipaddress
 import logging
 import os
 import signal
-import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from operator import itemgetter
 from types import FrameType
 from typing import Protocol
 
-from zoldyq import __version__
 from zoldyq.config import Settings
 from zoldyq.queue import QueueManager
+from zoldyq.server import machine, notices
 from zoldyq.server.heap import HeapTrimmer
+from zoldyq.server.log import set_up_logging
 from zoldyq.server.native.http.engine import Times
 from zoldyq.server.native.server import NativeLimits, NativeServer
 from zoldyq.server.wsgi.app import ZoldyQApp, create_app
 from zoldyq.server.wsgi.waitress_server import WaitressServer
-
-try:
-    import resource
-except ImportError:  # not on every platform
-    resource = None  # type: ignore[assignment]
 
 _log = logging.getLogger("zoldyq")
 
@@ -38,6 +32,8 @@ _DRAIN_LOOK = 0.02
 _HEAP_LOOK = 1.0
 #: How long WebSocket sessions and workers get to end, in seconds.
 _END_SECONDS = 5.0
+#: How long the last lines of the log may take to be written, in seconds.
+_LOG_SECONDS = 1.0
 #: Queues that the log names when messages are dropped.
 _NAMED_QUEUES = 10
 #: Descriptors beside those of connections: listeners, event loops, log, libraries.
@@ -69,21 +65,27 @@ def serve(settings: Settings) -> int:
 
     The first signal begins an orderly stop, a second one exits at once.
     """
-    set_up_logging(settings.log_level)
+    log = set_up_logging(settings.log_level)
+    try:
+        return _serve(_within_descriptors(settings))
+    finally:
+        if log is not None:
+            log.finish(_LOG_SECONDS)
+
+
+def _serve(settings: Settings) -> int:
     manager = QueueManager(settings.default_queue_capacity, settings.max_queues, settings.max_bytes)
     app = create_app(settings, manager, connections=lambda: server.connections)
     server = make_server(settings, app)
     try:
         addresses = server.listen(settings.host, settings.port, settings.unix_socket)
     except OSError as error:
-        sys.stderr.write(f"zoldyq: {_cannot_listen(settings, error)}\n")
+        notices.say_why_not(settings, error)
         return 1
-    _raise_descriptor_limit(settings.max_connections)
     stop = _stop_on_signal()
     server.start()
-    sys.stdout.write(_start_line(settings, addresses) + "\n")
-    sys.stdout.flush()
-    _warn_if_open(settings)
+    notices.say_where(settings, addresses)
+    notices.warn(settings)
     trimmer = HeapTrimmer()
     while not stop.wait(_HEAP_LOOK):
         trimmer.look(manager.take_peak_bytes(), manager.bytes_held)
@@ -112,7 +114,7 @@ def make_server(settings: Settings, app: ZoldyQApp) -> Server:
             max_connections=settings.max_connections,
             max_websockets=settings.max_websockets,
             threads=settings.threads,
-            reactors=settings.reactors or _default_reactors(),
+            reactors=settings.reactors or 1,
             backlog=settings.backlog,
         ),
         Times(
@@ -156,13 +158,20 @@ def _log_dropped(dropped: Mapping[str, int]) -> None:
         _log.warning("dropped %d messages of %d other queues", count, others)
 
 
-def set_up_logging(level: str) -> None:
-    """Log to standard error from this level on: debug, info, warn or error."""
-    logging.basicConfig(
-        level={"warn": "WARNING"}.get(level, level.upper()),
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stderr,
+def _within_descriptors(settings: Settings) -> Settings:
+    """Return the settings with as many connections as the system allows open files for."""
+    wanted = settings.max_connections + _OTHER_DESCRIPTORS
+    allowed = machine.raise_descriptor_limit(wanted)
+    if allowed >= wanted:
+        return settings
+    connections = max(allowed - _OTHER_DESCRIPTORS, 1)
+    _log.warning(
+        "the system allows %d open files: max_connections is lowered from %d to %d",
+        allowed,
+        settings.max_connections,
+        connections,
     )
+    return replace(settings, max_connections=connections)
 
 
 def _stop_on_signal() -> threading.Event:
@@ -177,66 +186,3 @@ def _stop_on_signal() -> threading.Event:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     return stop
-
-
-def _start_line(settings: Settings, addresses: list[str]) -> str:
-    return (
-        f"ZoldyQ {__version__} listens on {' and '.join(addresses)} ({settings.server} server; "
-        f"up to {settings.max_queues} queues of {settings.default_queue_capacity} messages, "
-        f"{settings.max_bytes >> 20} MiB in all)"
-    )
-
-
-def _cannot_listen(settings: Settings, error: OSError) -> str:
-    where = settings.unix_socket or f"{settings.host} port {settings.port}"
-    return (
-        f"cannot listen on {where}: {error.strerror or error}. "
-        "Stop what uses it, or choose another with --port, --host or --unix-socket."
-    )
-
-
-def _warn_if_open(settings: Settings) -> None:
-    """Say so where anybody who reaches this machine may use the queues."""
-    if settings.tokens or settings.unix_socket or _is_loopback(settings.host):
-        return
-    _log.warning(
-        "anybody who reaches %s can use these queues: set ZOLDYQ_TOKEN, or listen on 127.0.0.1",
-        settings.host,
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _default_reactors() -> int:
-    """Return one event loop with the GIL, for a second was slower there; else one a core."""
-    if sysconfig.get_config_var("Py_GIL_DISABLED") and not _gil_enabled():
-        return os.cpu_count() or 1
-    return 1
-
-
-def _gil_enabled() -> bool:
-    check = getattr(sys, "_is_gil_enabled", None)
-    return True if check is None else bool(check())
-
-
-def _raise_descriptor_limit(connections: int) -> None:
-    """Allow as many open files as there may be connections, where the system lets us."""
-    if resource is None:
-        return
-    wanted = connections + _OTHER_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    if allowed < wanted:
-        _log.warning(
-            "the system allows %d open files, fewer than max_connections %d need",
-            allowed,
-            connections,
-        )

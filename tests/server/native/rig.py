@@ -100,9 +100,9 @@ class Rig(ReactorThread):
     def detach(self, connection: Connection, head: Head, unread: bytes) -> None:
         self.detached.append((connection, unread))
         connection.stream.close()
-        self.closed()
+        self.closed(connection)
 
-    def closed(self) -> None:
+    def closed(self, connection: Connection) -> None:
         self.ended += 1
 
     # -- what tests need -----------------------------------------------------------------------

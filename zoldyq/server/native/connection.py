@@ -54,7 +54,7 @@ class Host(Protocol):
     def detach(self, connection: Connection, head: Head, unread: bytes) -> None:
         """Give the connection's socket to a WebSocket session."""
 
-    def closed(self) -> None:
+    def closed(self, connection: Connection) -> None:
         """Take note that a connection has ended."""
 
 
@@ -170,7 +170,7 @@ class Connection:
         debts = self._engine.close()
         debts += [partial(put_back, reply) for reply in self.stream.undelivered()]
         self.stream.close()
-        self._host.closed()
+        self._host.closed(self)
         for debt in debts:
             _settle(debt)
 

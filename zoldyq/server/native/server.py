@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import socket
 import threading
@@ -12,7 +11,7 @@ from wsgiref.types import WSGIApplication
 
 import msgspec
 
-from zoldyq.contract.errors import TooManyConnections
+from zoldyq.contract.errors import TooManyConnections, TooManyWebSockets
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Operations
 from zoldyq.server.native.application import call_application, make_environ, render_wsgi
@@ -47,6 +46,16 @@ class NativeLimits(msgspec.Struct, frozen=True):
     backlog: int = 1024
 
 
+class _Loop:
+    """An event loop, with what its connections share. ``load`` is how many there are."""
+
+    def __init__(self, name: str, router: Router, idle_seconds: float) -> None:
+        self.renderer = Renderer(idle_seconds)
+        self.reactor = Reactor(name, self.renderer.tick)
+        self.heads = HeadReader(router.prepare, router.max_body_bytes)
+        self.load = 0
+
+
 class NativeServer:
     """Serves the hot path itself, and everything else through a WSGI application.
 
@@ -68,22 +77,17 @@ class NativeServer:
         self._limits = limits or NativeLimits()
         router = Router(operations, access)
         self._keep_alive = keep_alive_lines(self.times.idle)
-        self._renderers = [Renderer(self.times.idle) for _ in range(self._limits.reactors)]
-        self._reactors = [
-            Reactor(f"zoldyq-reactor-{number + 1}", renderer.tick)
-            for number, renderer in enumerate(self._renderers)
+        self._loops = [
+            _Loop(f"zoldyq-reactor-{number + 1}", router, self.times.idle)
+            for number in range(self._limits.reactors)
         ]
-        self._heads = [
-            HeadReader(router.prepare, operations.limits.max_body_bytes) for _ in self._reactors
-        ]
-        self._turn = itertools.cycle(range(len(self._reactors)))
         self._pool = WorkerPool(self._limits.threads, "zoldyq-worker")
         self._sockets: list[socket.socket] = []
         self._address = ("localhost", 80)  # the name and port that the application is told
         self._listeners: list[Listener] = []
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()  # guards the fields below
-        self._open = 0
+        self._open = 0  # and the loads of the loops
         self._websockets: set[threading.Thread] = set()
 
     # -- starting and stopping ---------------------------------------------------------------
@@ -105,8 +109,8 @@ class NativeServer:
     def start(self) -> None:
         """Begin to serve, on threads of the server's own."""
         for sock in self._sockets:
-            self._listeners.append(Listener(sock, self._reactors[0], self._accepted))
-        for reactor in self._reactors:
+            self._listeners.append(Listener(sock, self._loops[0].reactor, self._accepted))
+        for reactor in self._reactors():
             thread = threading.Thread(target=reactor.run, name=reactor.name, daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -114,7 +118,7 @@ class NativeServer:
     def stop_accepting(self) -> None:
         """Refuse new connections; those that are open stay usable."""
         for listener in self._listeners:
-            self._reactors[0].post(listener.close)
+            self._loops[0].reactor.post(listener.close)
 
     def stop(self, timeout: float = 5.0) -> None:
         """Answer what is being worked on, close all connections and end all threads.
@@ -123,7 +127,7 @@ class NativeServer:
         """
         self.stop_accepting()
         self._pool.close()
-        for reactor in self._reactors:
+        for reactor in self._reactors():
             reactor.stop()
         for thread in self._threads:
             thread.join()
@@ -132,6 +136,9 @@ class NativeServer:
             sessions = list(self._websockets)
         for thread in sessions:
             thread.join(max(deadline - time.monotonic(), 0))
+
+    def _reactors(self) -> list[Reactor]:
+        return [loop.reactor for loop in self._loops]
 
     @property
     def connections(self) -> int:
@@ -142,31 +149,36 @@ class NativeServer:
     # -- connections -------------------------------------------------------------------------
 
     def _accepted(self, sock: socket.socket, peer: tuple[str, int]) -> None:
-        """Give a new connection to the reactor whose turn it is; runs on the first reactor."""
+        """Give a new connection to the loop with the fewest; runs in the first loop.
+
+        In turns, the few connections that are busy could all meet in the same loop.
+        """
         with self._lock:
             excess = self._open - self._limits.max_connections
+            loop = min(self._loops, key=_load_of)
             if excess < _REFUSED_POLITELY:
                 self._open += 1
+                loop.load += 1
         if excess >= _REFUSED_POLITELY:
+            self.operations.refusals.count(TooManyConnections.code)
             sock.close()
             return
-        index = next(self._turn)
-        adopt = partial(self._adopt, sock, peer, index, refused=excess >= 0)
-        if index == 0:
+        adopt = partial(self._adopt, sock, peer, loop, refused=excess >= 0)
+        if loop is self._loops[0]:
             adopt()
         else:
-            self._reactors[index].post(adopt)
+            loop.reactor.post(adopt)
 
     def _adopt(
-        self, sock: socket.socket, peer: tuple[str, int], index: int, *, refused: bool
+        self, sock: socket.socket, peer: tuple[str, int], loop: _Loop, *, refused: bool
     ) -> None:
         connection = Connection(
             PlainStream(sock),
             peer,
-            self._reactors[index],
+            loop.reactor,
             self,
-            buffer=RequestBuffer(self._heads[index], self._limits.max_header_bytes),
-            renderer=self._renderers[index],
+            buffer=RequestBuffer(loop.heads, self._limits.max_header_bytes),
+            renderer=loop.renderer,
         )
         if refused:
             connection.fail(
@@ -176,10 +188,12 @@ class NativeServer:
                 )
             )
 
-    def closed(self) -> None:
+    def closed(self, connection: Connection) -> None:
         """Take note that a connection has ended."""
         with self._lock:
             self._open -= 1
+            for loop in self._loops:
+                loop.load -= loop.reactor is connection.reactor
 
     # -- what the loop does not answer itself ------------------------------------------------
 
@@ -211,11 +225,17 @@ class NativeServer:
             admitted = len(self._websockets) < self._limits.max_websockets + _REFUSED_POLITELY
             if admitted:
                 self._websockets.add(thread)
-        if admitted:
-            thread.start()
-        else:
-            connection.stream.close()
-            self.closed()
+        try:
+            if admitted:
+                thread.start()
+                return
+        except RuntimeError:  # the system has no thread left
+            _log.warning("a WebSocket session was refused: no thread can be started")
+            with self._lock:
+                self._websockets.discard(thread)
+        self.operations.refusals.count(TooManyWebSockets.code)
+        connection.stream.close()
+        self.closed(connection)
 
     def _run_session(self, connection: Connection, head: Head, unread: bytes) -> None:
         sock = connection.stream.sock
@@ -232,6 +252,10 @@ class NativeServer:
             _log.debug("a WebSocket client has gone", exc_info=True)
         finally:
             sock.close()
-            self.closed()
+            self.closed(connection)
             with self._lock:
                 self._websockets.discard(threading.current_thread())
+
+
+def _load_of(loop: _Loop) -> int:
+    return loop.load

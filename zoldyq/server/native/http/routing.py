@@ -20,6 +20,11 @@ class Router:
         self._operations = operations
         self._access = access
 
+    @property
+    def max_body_bytes(self) -> int:
+        """How large a body may be."""
+        return self._operations.limits.max_body_bytes
+
     def prepare(self, head: Head, length: int) -> bool:
         """Work out the route of a head whose body has ``length`` bytes, 0 for one in chunks.
 

@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 _ACCEPTS_A_TURN = 128
 #: How long to leave new connections alone when there are no descriptors left, in seconds.
 _PAUSE = 0.1
+#: How often to say so, in seconds.
+_SAY_AGAIN = 60.0
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _NEVER = float("inf")
 
@@ -33,6 +35,8 @@ class Listener:
         self._sock = sock
         self._reactor = reactor
         self._accepted = accepted
+        self._pauses = 0  # since the last time that they were logged
+        self._said_at = -_NEVER
         reactor.add(sock.fileno(), self, READ)
 
     def on_event(self, flags: int) -> None:
@@ -77,11 +81,16 @@ class Listener:
 
     def _pause(self, error: OSError) -> None:
         """Leave the backlog alone for a moment: accepting would fail at once again."""
-        _log.warning(
-            "cannot accept connections for now: %s; raise the limit on open files, "
-            "or lower max_connections",
-            error.strerror,
-        )
+        self._pauses += 1
+        if self._reactor.now >= self._said_at + _SAY_AGAIN:
+            _log.warning(
+                "cannot accept connections for now: %s (%d times since the last such line); "
+                "raise the limit on open files, or lower max_connections",
+                error.strerror,
+                self._pauses,
+            )
+            self._pauses = 0
+            self._said_at = self._reactor.now
         self._reactor.watch(self._sock.fileno(), 0)
         self.deadline = self._reactor.now + _PAUSE
         self._reactor.schedule(self)

@@ -22,8 +22,9 @@ from zoldyq.server.native.loop.poller import READ, make_poller
 
 _log = logging.getLogger(__name__)
 
-#: The longest sleep in seconds; nothing depends on it but the Date of replies.
-_LONGEST_SLEEP = 60.0
+#: The longest sleep in seconds. Without the GIL, memory of this thread's objects that other threads
+#: freed is given back only while the thread runs, so it does not sleep longer even if idle.
+_LONGEST_SLEEP = 1.0
 _NEVER = float("inf")
 #: How long clients have, once the loop is to end, to take responses that were begun, in seconds.
 _LAST_SECONDS = 2.0
