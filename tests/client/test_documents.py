@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import sys
 from contextlib import contextmanager
+from dataclasses import fields
 
 import pytest
 
-from zoldyq.client.documents import Batch, Message, Purged, decode
+from zoldyq.client.documents import Batch, Health, Message, Purged, decode
 from zoldyq.client.errors import UnexpectedReply, UnreadablePayload
+from zoldyq.contract.statistics import FIGURES
 
 
 def test_fields_of_later_servers_are_passed_over():
@@ -28,6 +30,18 @@ def test_a_message_shows_its_text_and_decodes_it_on_demand():
     assert message.raw == b"[1.10, 2]"
     assert message.payload == [1.1, 2]
     assert repr(message) == "Message(raw=b'[1.10, 2]', enqueued_at=7)"
+
+
+def test_statistics_have_every_figure_of_the_contract(queue):
+    queue.enqueue_many(range(3))
+    stats = queue.stats()
+    assert {figure.name for figure in FIGURES} <= {each.name for each in fields(stats)}
+    assert (stats.size, stats.enqueued_total, stats.overflow) == (3, 3, "reject")
+
+
+def test_a_server_may_tell_a_stranger_less():
+    health = decode(b'{"status":"healthy","uptime_seconds":1.5,"version":"1"}', Health)
+    assert (health.status, health.total_queues, health.queues) == ("healthy", 0, {})
 
 
 @pytest.mark.parametrize("raw", [b"1e400", b"-1e400", b"9" * 5_000, b'"\xff"', b'{"a":[1e999]}'])

@@ -20,6 +20,19 @@ def test_it_says_where_the_server_is_and_what_opens_it():
     assert client.headers["Authorization"] == "Bearer first"
 
 
+def test_a_file_may_hold_the_token(tmp_path):
+    path = tmp_path / "token"
+    path.write_text("s3cret\nand more\n")
+    client = Client.from_env({"ZOLDYQ_TOKEN_FILE": str(path)})
+    assert client.headers["Authorization"] == "Bearer s3cret"
+    with pytest.raises(InvalidOption, match="nowhere: No such file"):
+        Client.from_env({"ZOLDYQ_TOKEN_FILE": str(tmp_path / "nowhere")})
+    path.write_bytes(b"s3cret\xff")
+    with pytest.raises(InvalidOption) as refused:
+        Client.from_env({"ZOLDYQ_TOKEN_FILE": str(path)})
+    assert "s3cret" not in repr(refused.value)
+
+
 def test_empty_variables_say_nothing():
     names = ("URL", "TOKEN", "CACERT", "CERT", "KEY", "INSECURE")
     assert options_from({f"ZOLDYQ_{name}": "" for name in names}) == {}

@@ -66,9 +66,9 @@ class Client:
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Client:
         """Return a client of the server that the environment names.
 
-        ``ZOLDYQ_URL`` and ``ZOLDYQ_TOKEN`` (of several with commas between them the first) say
-        where it is and what opens it; ``ZOLDYQ_CACERT``, ``ZOLDYQ_CERT``, ``ZOLDYQ_KEY`` name
-        files for TLS, and ``ZOLDYQ_INSECURE=1`` trusts any certificate.
+        ``ZOLDYQ_URL`` and ``ZOLDYQ_TOKEN`` (of several with commas between them the first) or
+        ``ZOLDYQ_TOKEN_FILE`` say where it is and what opens it. ``ZOLDYQ_CACERT``, ``ZOLDYQ_CERT``
+        and ``ZOLDYQ_KEY`` name files for TLS, and ``ZOLDYQ_INSECURE=1`` trusts any certificate.
 
         Raises:
             InvalidUrl, InvalidOption: one of them has a wrong value.

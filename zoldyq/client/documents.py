@@ -61,7 +61,10 @@ class Receipt(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStats(statistics.QueueStats):
-    """The statistics of one queue. Names that end in ``_total`` count since the queue exists."""
+    """The statistics of one queue, as :mod:`zoldyq.contract.statistics` explains, and its policy.
+
+    The fields of the policy are those of :class:`Policy`.
+    """
 
     expired_total: int = 0
     overflow_dropped_total: int = 0
@@ -78,13 +81,17 @@ class Queues(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """How a server is. ``status`` is ``healthy``, or ``draining`` while it stops."""
+    """How a server is. ``status`` is ``healthy``, or ``draining`` while it stops.
+
+    A server that asks for a token tells of its queues only who may see them: to others
+    ``total_queues`` is 0 and ``queues`` is empty.
+    """
 
     status: str
     uptime_seconds: float
     version: str
-    total_queues: int
-    queues: dict[str, QueueStats]
+    total_queues: int = 0
+    queues: dict[str, QueueStats] = {}
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypedDict
 
 from zoldyq.client.errors import InvalidOption
@@ -11,6 +12,7 @@ from zoldyq.client.errors import InvalidOption
 VARIABLES = (
     "ZOLDYQ_URL",
     "ZOLDYQ_TOKEN",
+    "ZOLDYQ_TOKEN_FILE",
     "ZOLDYQ_CACERT",
     "ZOLDYQ_CERT",
     "ZOLDYQ_KEY",
@@ -36,7 +38,8 @@ def options_from(environment: Mapping[str, str]) -> Options:
     """Read the variables that are set and not empty.
 
     Raises:
-        InvalidOption: ZOLDYQ_INSECURE is neither yes nor no.
+        InvalidOption: ZOLDYQ_INSECURE is neither yes nor no, or the file with the token cannot be
+            read.
     """
     options = Options()
     if url := environment.get("ZOLDYQ_URL", "").strip():
@@ -44,6 +47,8 @@ def options_from(environment: Mapping[str, str]) -> Options:
     # The server takes several tokens, with commas between them; a client needs one.
     if token := environment.get("ZOLDYQ_TOKEN", "").split(",")[0].strip():
         options["token"] = token
+    elif path := environment.get("ZOLDYQ_TOKEN_FILE"):
+        options["token"] = _first_line(path)
     if ca_file := environment.get("ZOLDYQ_CACERT"):
         options["ca_file"] = ca_file
     if cert_file := environment.get("ZOLDYQ_CERT"):
@@ -60,3 +65,12 @@ def _is_yes(value: str) -> bool:
     if lower not in _YES | _NO:
         raise InvalidOption(f"ZOLDYQ_INSECURE must be 1 or 0, not {value!r}")
     return lower in _YES
+
+
+def _first_line(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, ValueError) as error:
+        # Without what was read: it may be a secret.
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise InvalidOption(f"cannot read ZOLDYQ_TOKEN_FILE {path}: {reason}") from None
