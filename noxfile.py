@@ -16,7 +16,12 @@ nox.options.sessions = ["lint", "types", "fast"]
 #: Where the tests start no other process, or hardly any.
 FAST = (
     *("tests/client", "tests/config", "tests/metrics", "tests/queue", "tests/server", "tests/wire"),
-    *("tests/test_imports.py", "tests/test_init.py", "tests/test_tooling.py"),
+    *(
+        "tests/test_imports.py",
+        "tests/test_init.py",
+        "tests/test_modules.py",
+        "tests/test_tooling.py",
+    ),
 )
 
 
