@@ -19,7 +19,7 @@ from tests.trust.parties import Stream, produce
 
 TOTAL, SIZE = 10_000, 2_000
 #: More than the kernel takes for a peer that reads nothing, and less than all messages have.
-KERNEL_BYTES = 12 << 20
+KERNEL_BYTES = 1 << 20
 #: How often nothing must have moved, in looks of more than a millisecond each.
 LOOKS = 100
 

@@ -159,12 +159,17 @@ def _log_dropped(dropped: Mapping[str, int]) -> None:
 
 
 def _within_descriptors(settings: Settings) -> Settings:
-    """Return the settings with as many connections as the system allows open files for."""
-    wanted = settings.max_connections + _OTHER_DESCRIPTORS
+    """Return the settings with as many connections as the system allows open files for.
+
+    A connection that has become a WebSocket session needs a second one, its bell.
+    """
+    bells = min(settings.max_websockets, settings.max_connections)
+    wanted = settings.max_connections + bells + _OTHER_DESCRIPTORS
     allowed = machine.raise_descriptor_limit(wanted)
     if allowed >= wanted:
         return settings
-    connections = max(allowed - _OTHER_DESCRIPTORS, 1)
+    free = max(allowed - _OTHER_DESCRIPTORS, 2)
+    connections = max(free - bells, free // 2)
     _log.warning(
         "the system allows %d open files: max_connections is lowered from %d to %d",
         allowed,
