@@ -21,14 +21,12 @@ FOREVER = 30.0
 
 @contextmanager
 def connected(**options: bool) -> Iterator[tuple[Channel, RawClient]]:
-    """A channel that was taken over, and its peer."""
+    """A channel and its peer."""
     ours, theirs = socket.socketpair()
     with ours, RawClient(theirs) as peer:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        channel = Channel(ours, SEND_SECONDS, **options)
-        channel.take_over()
-        yield channel, peer
-        channel.release()
+        with Channel(ours, SEND_SECONDS, **options) as channel:
+            yield channel, peer
 
 
 @pytest.fixture
@@ -124,10 +122,8 @@ class TestWriting:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             for bound in (50_000, 100_000):
-                channel = Channel(ours, SEND_SECONDS, send_buffer=bound)
-                channel.take_over()
-                channel.release()
-                assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * 50_000
+                with Channel(ours, SEND_SECONDS, send_buffer=bound):
+                    assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * 50_000
 
 
 class TestReading:
@@ -164,8 +160,8 @@ class TestOtherThreads:
         with ours, theirs:
             channel = Channel(ours, SEND_SECONDS)
             channel.ring()
-            channel.take_over()
-            channel.release()
+            with channel:
+                channel.ring()
             channel.ring()
 
     def test_an_abort_ends_a_finish_at_once(self, ends: tuple[Channel, RawClient]) -> None:
@@ -195,14 +191,11 @@ class TestFinish:
 
     def test_a_shorter_time_to_take_a_byte_holds_at_once(self) -> None:
         ours, theirs = socket.socketpair()
-        with ours, theirs:
-            channel = Channel(ours, FOREVER)
-            channel.take_over()
+        with ours, theirs, Channel(ours, FOREVER) as channel:
             channel.write(LARGE * 10)
             finishing = Task(lambda: channel.finish(FOREVER, send_seconds=0.01))
             finishing.result(FOREVER / 2)
             assert channel.over
-            channel.release()
 
 
 class TestSignsOfLife:

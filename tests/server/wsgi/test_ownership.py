@@ -1,82 +1,23 @@
 """Between a queue and the last byte of a reply, no exception at any call loses a message.
 
-The tests do not list the calls. They answer the same request again and again, and each time raise
-an exception at the next call (of Python or of C), until a request comes through without one. The
-calls inside the queues are left out: what they do under their locks has tests of its own.
+The tests answer the same request again and again, with a fault at each call in turn.
 """
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import FrameType
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 import pytest
 
-import zoldyq
-import zoldyq.queue
+from tests.faults import FAULTS, FaultAt, each_fault
 from tests.helpers import Task, wait_until
 from tests.server.wsgi.client import Answer, call
 from zoldyq.config import Settings
 from zoldyq.queue import QueueManager
 from zoldyq.server.wsgi.app import ZoldyQApp, create_app
 
-ZOLDYQ = str(Path(zoldyq.__file__).parent)
-QUEUES = str(Path(zoldyq.queue.__file__).parent)
-LOGGING = str(Path(logging.__file__).parent)
-FAULTS = [MemoryError, OSError]
-#: To let go of a lock never fails, and a lock that is never let go of is another fault.
-LETTING_GO = {"release", "__exit__"}
 PAYLOADS = [b'"first"', b'"second"']
-
-
-class FaultAt:
-    """Raises ``fault`` at one call that the application makes on this thread.
-
-    ``number`` counts the calls from 1. What comes after the fault works.
-    """
-
-    def __init__(self, number: int, fault: type[Exception]) -> None:
-        self._left = number
-        self._fault = fault
-        self.where = ""
-
-    def __enter__(self) -> None:
-        sys.setprofile(self._on_event)
-
-    def __exit__(self, *_: object) -> None:
-        sys.setprofile(None)
-
-    def _on_event(self, frame: FrameType, event: str, argument: Any) -> None:
-        if event == "call":
-            caller, name, called = frame.f_back, frame.f_code.co_name, frame.f_code.co_qualname
-        elif event == "c_call":
-            caller, name, called = frame, argument.__name__, repr(argument)
-        else:
-            return
-        if name in LETTING_GO or not is_made_by_the_application(frame, caller):
-            return
-        self._left -= 1
-        if self._left == 0:
-            self.where = called
-            raise self._fault("injected")
-
-
-def is_made_by_the_application(frame: FrameType, caller: FrameType | None) -> bool:
-    """Whether ZoldyQ makes a call, itself or through a library, and not inside its queues."""
-    if frame.f_code.co_filename.startswith((QUEUES, LOGGING)):
-        return False
-    found = False
-    while caller is not None:
-        file = caller.f_code.co_filename
-        if file.startswith((QUEUES, LOGGING)):
-            return False
-        found = found or file.startswith(ZOLDYQ)
-        caller = caller.f_back
-    return found
 
 
 def serve(app: ZoldyQApp, target: str, fault: FaultAt, **environ: object) -> bytes:
@@ -102,18 +43,6 @@ def leave(app: ZoldyQApp, target: str, fault: FaultAt) -> bytes:
         except (MemoryError, OSError):
             return b""
     return b""
-
-
-def each_fault(fault: type[Exception], attempt: Callable[[FaultAt], None]) -> Iterator[str]:
-    """Call ``attempt`` with a fault at each call in turn; yield what was called."""
-    number = 0
-    while True:
-        number += 1
-        injected = FaultAt(number, fault)
-        attempt(injected)
-        if not injected.where:
-            return
-        yield injected.where
 
 
 @pytest.fixture

@@ -56,18 +56,15 @@ class Echo:
 def serve_echo(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """Be the WSGI application of a server that echoes."""
     check_handshake(environ)
-    channel = Channel(environ["werkzeug.socket"], send_seconds=10)
-    channel.take_over()
-    connection = Connection(
-        environ,
-        channel,
-        Echo(channel),
-        subprotocol=None,
-        max_message_bytes=MAX_MESSAGE_BYTES,
-        ping_seconds=20,
-    )
-    connection.run()
-    channel.release()
+    with Channel(environ["werkzeug.socket"], send_seconds=10) as channel:
+        Connection(
+            environ,
+            channel,
+            Echo(channel),
+            subprotocol=None,
+            max_message_bytes=MAX_MESSAGE_BYTES,
+            ping_seconds=20,
+        ).run()
     return []
 
 

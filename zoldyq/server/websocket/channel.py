@@ -16,6 +16,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
+from typing import Self
 
 from zoldyq.server.websocket import frames
 from zoldyq.server.websocket.bell import SocketBell
@@ -59,7 +60,7 @@ class Channel:
         self._bell: SocketBell | None = None  # set once, by the owner
         # All below is the owner's alone.
         self._watch: Watch | None = None
-        self._kept: deque[memoryview] = deque()
+        self._kept: deque[tuple[int, memoryview]] = deque()  # each with its place in all bytes
         self._give_up_at = 0.0  # while something is kept: the peer must take a byte until then
         self._broken = False
         self.written = 0
@@ -91,7 +92,7 @@ class Channel:
 
     # -- the owner ---------------------------------------------------------------------------
 
-    def take_over(self) -> None:
+    def __enter__(self) -> Self:
         """Set the socket up; from here on the calling thread owns it.
 
         Raises:
@@ -102,9 +103,10 @@ class Channel:
             self._bound_send_buffer(self._send_buffer)
         self._bell = SocketBell()
         self._watch = watch(self._socket, self._bell, hang_ups=self._needs_peer)
+        return self
 
-    def release(self) -> None:
-        """Free what :meth:`take_over` took. The socket stays open."""
+    def __exit__(self, *_: object) -> None:
+        """Free the bell. The socket stays open."""
         if self._bell is not None:
             self._bell.close()
 
@@ -150,7 +152,7 @@ class Channel:
         Returns after ``seconds`` at the latest, or once the bell rings. As long as something is
         kept it is sent, and nothing is read.
         """
-        assert self._watch is not None, "the channel was not taken over"
+        assert self._watch is not None, "use the channel in a with block"
         if self._kept:
             return self._wait_to_write(self._watch, seconds)
         if self._decrypted is not None and self._decrypted():
@@ -203,18 +205,27 @@ class Channel:
     def _write(self, data: bytes) -> None:
         if self.over:
             return
+        size = len(data)
         if not self._kept:
             self._give_up_at = monotonic() + self._send_seconds
-        self._kept.append(memoryview(data))
-        self.written += len(data)
+        self._kept.append((self.written, memoryview(data)))
+        self.written += size
         self._send_kept()
 
     def _send_kept(self) -> None:
-        """Send as much as the kernel takes."""
+        """Send as much as the kernel takes.
+
+        What comes next follows from ``taken`` alone, so that no error between two statements can
+        have bytes sent twice.
+        """
         while self._kept:
-            data = self._kept[0]
+            place, data = self._kept[0]
+            rest = data[self.taken - place :]
+            if not rest:
+                self._kept.popleft()
+                continue
             try:
-                size = self._socket.send(data if self._decrypted is None else data[:_TLS_BYTES])
+                size = self._socket.send(rest if self._decrypted is None else rest[:_TLS_BYTES])
             except _WOULD_BLOCK:
                 return
             except OSError:
@@ -222,10 +233,6 @@ class Channel:
                 return
             self.taken += size
             self._give_up_at = monotonic() + self._send_seconds
-            if size == len(data):
-                self._kept.popleft()
-            else:
-                self._kept[0] = data[size:]
 
     def _wait_to_write(self, watch: Watch, seconds: float) -> bool:
         left = self._give_up_at - monotonic()

@@ -85,10 +85,9 @@ class WebSocketSessions:
         except ZoldyQError as error:
             return self._refuse(error, start_response)
         try:
-            channel.take_over()
-            self._connect(environ, session, channel).run()
+            with channel:
+                self._connect(environ, session, channel).run()
         finally:
-            channel.release()
             self._remove(session)
         if "gunicorn.socket" in environ:
             raise StopIteration
