@@ -101,6 +101,6 @@ def test_connections_that_the_system_cannot_hold_are_lowered_and_said(tmp_path: 
         assert _LINE.search(process.stdout.readline()) is not None
         process.terminate()
         assert process.wait(30) == 0
-    assert "the system allows 100 open files: max_connections is lowered from 16384 to 36" in (
+    assert "the system allows 100 open files: max_connections is lowered from 16384 to 18" in (
         log.read_text()
     )
