@@ -524,3 +524,49 @@ def test_an_error_in_the_stream_is_raised():
             receiving.result()
         peer.hang_up()
         stream.close()
+
+
+def test_poll_goes_on_after_a_time_without_messages(queue):
+    with queue.consume(credit=2, limit=2) as consumer:
+        queue.enqueue(1)
+        assert consumer.poll(20).payload == 1
+        assert consumer.poll(0.01) is None
+        assert not consumer.over
+        queue.enqueue(2)
+        assert consumer.poll(20).payload == 2
+        assert consumer.over
+        assert consumer.poll(20) is None
+
+
+@pytest.mark.parametrize("kept", [0, 1, 3, 4])
+def test_messages_that_are_kept_can_be_put_back(queue, kept):
+    queue.enqueue_many(range(10))
+    consumer = queue.consume(credit=5)
+    taken = []
+    while len(taken) < 4:
+        taken.append(consumer.poll(20, keep=min(kept, len(taken))))
+    unused = taken[len(taken) - kept :]
+    consumer.close_and_put_back(unused)
+    assert consumer.leftover == ()
+    assert [message.payload for message in queue.dequeue_many(10)] == list(range(4 - kept, 10))
+
+
+def test_no_more_come_than_the_credit_while_messages_are_kept(queue):
+    queue.enqueue_many(range(10))
+    with queue.consume(credit=2) as consumer:
+        first = consumer.poll(20)
+        second = consumer.poll(20, keep=1)
+        assert consumer.poll(0.1, keep=2) is None
+        assert queue.stats().size == 8
+        assert consumer.poll(20, keep=1).payload == 2
+        consumer.close()
+    assert [first.payload, second.payload] == [0, 1]
+    assert [message.payload for message in queue.dequeue_many(10)] == list(range(3, 10))
+
+
+def test_the_last_message_of_a_limit_can_be_put_back(queue):
+    queue.enqueue_many(range(3))
+    consumer = queue.consume(credit=8, limit=1)
+    message = consumer.poll(20)
+    consumer.close_and_put_back([message])
+    assert [message.payload for message in queue.dequeue_many(10)] == [0, 1, 2]

@@ -39,6 +39,28 @@ class Consumer:
         """
         return self._stream.leftover
 
+    def poll(self, timeout: float, *, keep: int = 0) -> Message | None:
+        """Return the next message if it comes within ``timeout`` seconds, else None.
+
+        The last ``keep`` messages that were handed out are not done yet: the server sends others
+        in their place only later, and :meth:`close_and_put_back` can return them.
+        Unlike iterating, this goes on after a time without messages; :attr:`over` tells the end.
+        A connection that broke is made anew first, for as long as ``reconnect_seconds`` say.
+
+        Raises: what iterating raises, but for StopIteration.
+        """
+        return self._stream.poll(timeout, keep)
+
+    @property
+    def over(self) -> bool:
+        """Whether no message will come any more: it was closed, or has had its ``limit``."""
+        return self._stream.over
+
+    @property
+    def fetched(self) -> int:
+        """How many messages are here already, and come without waiting."""
+        return self._stream.fetched
+
     def __iter__(self) -> Iterator[Message]:
         return self
 
@@ -63,6 +85,14 @@ class Consumer:
         message, it is woken and does so, and this call returns at once.
         """
         self._stream.close()
+
+    def close_and_put_back(self, messages: Sequence[Message]) -> None:
+        """End the stream, and put back messages as well that were handed out and not used.
+
+        They must be the last ones, in order: those that the last :meth:`poll` was told to ``keep``,
+        and the one that it returned. What the server does not take back is in :attr:`leftover`.
+        """
+        self._stream.end_with(messages)
 
     def __enter__(self) -> Consumer:
         return self

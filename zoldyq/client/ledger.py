@@ -44,6 +44,7 @@ class Ledger:
         self._url = url
         self.left = limit  # messages still to hand out
         self._granted = 0  # messages that the server may still send
+        self.kept = 0  # messages that were handed out last, and may still be handed back
         self._held: deque[Message] = deque()
         self._asked: int | None = None  # how many it was asked to put back, until it answers
         self._returnable: int | None = None  # how many it keeps for that, if it has told
@@ -87,6 +88,12 @@ class Ledger:
         self.left -= 1
         return self._held.popleft()
 
+    def hand_back(self, messages: Sequence[Message]) -> None:
+        """Hold again what was handed out last, so that it is put back at the end."""
+        self._held.extendleft(reversed(messages))
+        self.left += len(messages)
+        self.kept = 0
+
     def grant(self) -> str | None:
         """Return what grants the server as many messages as were used, several at once."""
         room = self._room
@@ -99,7 +106,8 @@ class Ledger:
     @property
     def _room(self) -> int:
         """How many more messages may be on their way."""
-        return int(min(self._credit, self.left)) - self._granted - len(self._held)
+        used = self._granted + len(self._held) + self.kept
+        return int(min(self._credit, self.left + self.kept)) - used
 
     # -- at the end ------------------------------------------------------------------------------
 

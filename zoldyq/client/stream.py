@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -82,16 +83,40 @@ class Stream:
             ZoldyQError: the server refuses this stream.
         """
         with self._turn:
-            idle = Deadline(self._options.idle_timeout)
-            self._grant()
-            while not self._closed:
-                message = self._ledger.next()
-                if message is not None:
-                    return message
-                if not self._ledger.left or not self._receive(idle):
-                    break
-            self._end(self._endpoint.connect_timeout)
-            return None
+            message = self._next(Deadline(self._options.idle_timeout))
+            if message is None:
+                self._end(self._endpoint.connect_timeout)
+            return message
+
+    def poll(self, seconds: float, keep: int) -> Message | None:
+        """Return the next message if it comes within ``seconds``, else None; the stream goes on.
+
+        The last ``keep`` messages count as credit in use, so that they can be handed back.
+        Connecting is not bounded by ``seconds``. Raises: as :meth:`next`.
+        """
+        with self._turn:
+            self._ledger.kept = keep
+            if self._socket is None and not self._ledger.held and not self.over:
+                self._connect(Deadline(math.inf))
+            return self._next(Deadline(seconds))
+
+    @property
+    def over(self) -> bool:
+        """Whether no message will be handed out any more."""
+        return self._closed or not self._ledger.left
+
+    @property
+    def fetched(self) -> int:
+        """How many messages are here and were not handed out."""
+        with self._turn:
+            return len(self._ledger.held)
+
+    def end_with(self, messages: Sequence[Message]) -> None:
+        """End the stream, and put back these messages too. They were handed out last, in order."""
+        with self._turn:
+            if not self._ended:
+                self._ledger.hand_back(messages)
+                self._end(self._endpoint.connect_timeout)
 
     def close(self) -> None:
         """End the stream and put back what is held. From any thread, and from a signal handler.
@@ -148,6 +173,16 @@ class Stream:
                     raise ConnectionLost(sock.ending)
                 if received:
                     self._ledger.take(received)
+
+    def _next(self, idle: Deadline) -> Message | None:
+        self._grant()
+        while not self._closed:
+            message = self._ledger.next()
+            if message is not None:
+                return message
+            if not self._ledger.left or not self._receive(idle):
+                break
+        return None
 
     # -- messages --------------------------------------------------------------------------------
 
