@@ -14,6 +14,7 @@ from zoldyq.cli.bench import bench
 from zoldyq.cli.config import config
 from zoldyq.cli.connection import connection_options
 from zoldyq.cli.dequeue import dequeue
+from zoldyq.cli.dump import dump
 from zoldyq.cli.enqueue import enqueue
 from zoldyq.cli.health import health
 from zoldyq.cli.help import help_command
@@ -96,7 +97,7 @@ for _command in (
     *(serve, enqueue, dequeue, peek, tail),
     *(queues, stats, top, health),
     *(purge, delete),
-    *(restore, bench, profile, config, help_command),
+    *(dump, restore, bench, profile, config, help_command),
 ):  # fmt: skip
     cli.add_command(_command)
 

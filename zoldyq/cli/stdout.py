@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import stat
 import sys
 
 from zoldyq.contract.errors import ZoldyQError
@@ -18,6 +19,8 @@ try:
     import termios
 except ImportError:  # not on every platform
     fcntl = termios = None  # type: ignore[assignment]
+
+_written = 0  # bytes, by this process's one thread that writes
 
 
 class OutputFailed(ZoldyQError):
@@ -37,15 +40,11 @@ def check() -> None:
         OutputFailed: it is closed, or it is a pipe that has no reader any more.
     """
     descriptor = _descriptor()
-    if descriptor is None:
-        return
-    if not hasattr(select, "poll"):  # not on every platform
+    if descriptor is None or not hasattr(select, "poll"):  # not on every platform
         return
     poll = select.poll()
     poll.register(descriptor, 0)  # errors are reported without being asked for
-    if any(
-        event & (select.POLLERR | select.POLLHUP | select.POLLNVAL) for _, event in poll.poll(0)
-    ):
+    if poll.poll(0):
         raise _reader_gone()
 
 
@@ -65,13 +64,21 @@ def write_text(text: bytes | str) -> None:
     try:
         if descriptor is None:
             sys.stdout.write(bytes(data).decode())
+            _count(len(data))
             return
         while data:
-            data = data[_write_some(descriptor, data) :]
+            count = _write_some(descriptor, data)
+            _count(count)
+            data = data[count:]
     except BrokenPipeError as error:
         raise _reader_gone() from error
     except OSError as error:
         raise OutputFailed(error.strerror or str(error)) from error
+
+
+def written_bytes() -> int:
+    """Return how many bytes this process has written."""
+    return _written
 
 
 def unread_bytes() -> int:
@@ -83,6 +90,8 @@ def unread_bytes() -> int:
     if descriptor is None or fcntl is None:
         return 0
     try:
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            return 0
         held = fcntl.ioctl(descriptor, termios.FIONREAD, b"\0" * 4)
     except OSError:
         return 0
@@ -107,8 +116,13 @@ def _write_some(descriptor: int, data: memoryview) -> int:
         try:
             return os.write(descriptor, data)
         except BlockingIOError:
-            # Whoever shares the terminal or the pipe may have made it non-blocking.
+            # Another process that has the terminal or the pipe may have made it non-blocking.
             select.select((), (descriptor,), ())
+
+
+def _count(count: int) -> None:
+    global _written  # noqa: PLW0603 - as there is one standard output
+    _written += count
 
 
 def _reader_gone() -> OutputFailed:
