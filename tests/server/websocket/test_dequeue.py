@@ -57,6 +57,18 @@ class TestPush:
                     offer(server, number)
                     assert client.receive().document["payload"] == number
 
+    def test_bursts_are_measured_and_told_apart_by_whether_they_were_waited_for(self) -> None:
+        with running() as server:
+            offer(server, 1)
+            with server.raw(PATH) as client:
+                assert client.receive().document["payload"] == 1
+                server.waiting("a")
+                offer(server, 2)
+                assert client.receive().document["payload"] == 2
+            durations = server.operations.durations
+            assert sum(durations.dequeue.snapshot()[0]) == 1
+            assert sum(durations.dequeue_waited.snapshot()[0]) == 1
+
     def test_several_a_frame(self) -> None:
         with running() as server:
             offer(server, *range(25))
@@ -445,6 +457,15 @@ class TestBadFrames:
         with running() as server, server.raw(PATH) as client:
             client.send(client_frame(b'{"credit":1}'))
             assert client.receive().document["error"] == "unknown_field"
+
+    def test_each_is_counted_once_by_its_code(self) -> None:
+        with running() as server, server.raw(f"{PATH}?credit=1") as client:
+            bad = [client_frame(b"x"), client_frame(b"x", BINARY), client_frame(b'{"put_back":1}')]
+            client.send(*bad)
+            for _ in bad:
+                assert client.receive().document["error"]
+            counted = server.operations.refusals.snapshot()
+            assert counted == {"invalid_json": 2, "invalid_count": 1}
 
     def test_a_flood_of_them_ends_the_session(self) -> None:
         with running() as server, server.raw(PATH) as client:

@@ -81,6 +81,18 @@ class TestAnswers:
             assert good["queued"]
             assert payloads(server) == [b"2"]
 
+    def test_each_refusal_is_counted_once_by_its_code(self) -> None:
+        with running(manager=QueueManager(1)) as server, server.raw(PATH) as client:
+            good, bad = client_frame(b'{"payload":1}'), client_frame(b"nonsense")
+            exchange(client, good, good, bad, bad, client_frame(b"x", BINARY))
+            assert server.operations.refusals.snapshot() == {"queue_full": 1, "invalid_json": 3}
+
+    def test_each_message_is_measured_as_an_enqueue(self) -> None:
+        with running() as server, server.raw(PATH) as client:
+            exchange(client, *[client_frame(b'{"payload":1}')] * 3)
+            counts, _ = server.operations.durations.enqueue.snapshot()
+            assert sum(counts) == 3
+
     def test_while_draining_everything_is_refused(self) -> None:
         manager = QueueManager()
         with running(manager=manager) as server, server.raw(PATH) as client:

@@ -80,6 +80,18 @@ class TestRefusals:
     def test_an_invalid_count_or_credit(self, query: str) -> None:
         assert refused(f"{DEQUEUE}?{query}", max_count=100) == (400, "invalid_count")
 
+    @pytest.mark.parametrize(
+        "path", [f"{DEQUEUE}?timeot=3", f"{DEQUEUE}?credit=1&credit=2", f"{ENQUEUE}?timeout=3"]
+    )
+    def test_an_unknown_or_repeated_parameter(self, path: str) -> None:
+        assert refused(path) == (400, "unknown_parameter")
+
+    def test_each_refused_handshake_is_counted_once(self) -> None:
+        with running() as server, server.open() as client:
+            client.handshake(f"{DEQUEUE}?credit=0", HANDSHAKE)
+            assert client.body()["error"] == "invalid_count"
+            assert server.operations.refusals.snapshot() == {"invalid_count": 1}
+
     @pytest.mark.parametrize("path", ["/queues/a", "/health"])
     def test_another_path(self, path: str) -> None:
         assert refused(path) == (404, "not_found")

@@ -242,6 +242,7 @@ class DequeueSession:
         self._channel.write(text_frame(wire.put_back_document(count)))
 
     def _refuse(self, error: ZoldyQError) -> None:
+        self._operations.refusals.count(error.code)
         self._bad_frames += 1
         if self._bad_frames > MAX_BAD_FRAMES:
             self._channel.start_close(POLICY_VIOLATION, "too many bad frames")

@@ -30,7 +30,7 @@ class EnqueueSession:
     def on_binary(self, data: bytes) -> None:
         """Refuse the message: JSON comes in text frames."""
         error = InvalidJson("send JSON in text frames, not in binary ones", offset=0)
-        self._channel.write(text_frame(wire.not_enqueued(error)))
+        self._channel.write(text_frame(self._refuse(error)))
 
     def work(self) -> bool:
         """Do nothing: a producer's session only answers."""
@@ -46,9 +46,13 @@ class EnqueueSession:
         try:
             reply = self._operations.enqueue(self._call, text, _do_not_wake, at)
         except ZoldyQError as error:
-            return wire.not_enqueued(error)
+            return self._refuse(error)
         assert isinstance(reply, wire.Reply), "a call without a timeout never waits"
         return reply.body
+
+    def _refuse(self, error: ZoldyQError) -> bytes:
+        self._operations.refusals.count(error.code)
+        return wire.not_enqueued(error)
 
 
 def _do_not_wake() -> None:
