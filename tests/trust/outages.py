@@ -72,16 +72,33 @@ FATES = (
 )
 
 
+class Where(NamedTuple):
+    """An address for programs, and the certificate that it may show."""
+
+    url: str
+    certificate: Path
+
+
 class Program:
     """One run of a program, with its children."""
 
-    def __init__(self, what: str, url: str, queue: str, journal: Path, *flags: str) -> None:
+    def __init__(self, what: str, where: Where, queue: str, journal: Path, *flags: str) -> None:
         self.journal = journal
         log = journal.with_suffix(".log")
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.trust.programs", what, url, queue, journal, *flags],
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.trust.programs",
+                    what,
+                    where.url,
+                    queue,
+                    journal,
+                    *flags,
+                ],
                 cwd=ROOT,
+                env={**os.environ, "SSL_CERT_FILE": str(where.certificate)},
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -104,11 +121,11 @@ class Program:
 class Lane:
     """A queue and its programs."""
 
-    def __init__(self, fate: Fate, url: str, folder: Path) -> None:
+    def __init__(self, fate: Fate, where: Where, folder: Path) -> None:
         self.fate = fate
         self.deaths = 0  # consumers that were killed
         self.stops = 0  # programs that were stopped in order
-        self._url = url
+        self._where = where
         self._folder = folder / fate.name
         self._folder.mkdir()
         self._dice = random.Random(fate.name)
@@ -158,7 +175,7 @@ class Lane:
         journal = self._folder / f"{letter}{self._runs:04}"
         flags = ["--manner", self._dice.choice(["close", "break"])]
         program = Program(
-            what, self._url, self.fate.name, journal, *flags, *["--fork"] * self.fate.forked
+            what, self._where, self.fate.name, journal, *flags, *["--fork"] * self.fate.forked
         )
         # It can be stopped in order only when it has got so far.
         wait_until(lambda: journal.exists() or program.process.poll() is not None)
@@ -246,9 +263,9 @@ def run(minutes: float, folder: Path) -> dict[str, Any]:
     api, over = Api(server.address), threading.Event()
     try:
         with running("nginx", server, folder) as proxy:
-            os.environ["SSL_CERT_FILE"] = str(proxy.certificate)  # for the programs
+            urls = {True: proxy.url, False: server.url}
             lanes = [
-                Lane(fate, proxy.url if fate.proxied else server.url, folder) for fate in FATES
+                Lane(fate, Where(urls[fate.proxied], proxy.certificate), folder) for fate in FATES
             ]
             living = [Task(partial(lane.live, over)) for lane in lanes]
             restarts = restart_for(proxy, minutes * 60)

@@ -1,14 +1,15 @@
-"""The account of the run with outages finds what does not add up."""
+"""A short run with outages adds up, and the account finds what does not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.contract.raw import Api
 from tests.trust.conftest import Serve
-from tests.trust.outages import Fate, account
+from tests.trust.outages import FATES, Fate, account, run
 
 SENT = [f"p1:{number}" for number in range(40)]
 PRODUCER = ["began", "sent p1 0 20", "accepted p1 0 20", "sent p1 20 20", "accepted p1 20 20"]
@@ -75,3 +76,13 @@ def test_a_message_that_is_lost_twice_or_invented_is_found(
 def test_more_accepted_messages_than_the_server_counts_are_found(serve: Serve) -> None:
     more = [*PRODUCER, "sent p1 40 20", "accepted p1 40 20"]
     assert "server counts others" in account_of(serve, 30, SENT[:30], producer=more)[1]
+
+
+@pytest.mark.slow
+def test_programs_that_are_stopped_killed_forked_and_cut_off_lose_no_message(
+    tmp_path: Path,
+) -> None:
+    outcome = run(0.15, tmp_path)
+    assert outcome["faults"] == []
+    assert all(lane["received_by_programs"] > 0 for lane in outcome["lanes"].values())
+    assert len(outcome["lanes"]) == len(FATES)
