@@ -88,6 +88,13 @@ def test_every_package_that_is_imported_is_a_dependency() -> None:
     assert foreign_imports(ROOT / "zoldyq") <= declared
 
 
+def test_the_readme_names_every_package_that_is_installed_with_it() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    needs = text.partition("**What it needs.**")[2].partition("\n\n")[0].lower()
+    names = [re.split(r"[<>=;]", requirement)[0] for requirement in PROJECT["dependencies"]]
+    assert [name for name in names if name not in needs] == []
+
+
 def foreign_imports(folder: Path) -> set[str]:
     """The top names of what the modules of a folder import from neither Python nor ZoldyQ."""
     names: set[str] = set()

@@ -114,7 +114,7 @@ def start(kind: str, folder: Path, *flags: str, **settings: object) -> ServerPro
 
 
 def _environment(settings: dict[str, object]) -> dict[str, str]:
-    """The environment without settings of whoever runs the tests, and with those of the test."""
+    """The environment with the settings of the test, and none of the person who runs it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ZOLDYQ_")}
     given = {f"ZOLDYQ_{name.upper()}": str(value) for name, value in settings.items()}
     return {**kept, **given}
