@@ -18,8 +18,9 @@ import pytest
 
 from tests.client.children import in_child
 from tests.client.scripted import reply
-from tests.client.websocket_peer import CLOSE, TEXT, Peer, frame
 from tests.helpers import Task, run_all, wait_until
+from tests.websocket.frames import CLOSE, TEXT, server_frame
+from tests.websocket.peer import Peer
 from zoldyq.client import Client, ConnectionFailed, Consumer, InvalidOption, Message, RemoteQueue
 from zoldyq.contract.errors import InvalidCount, InvalidQueueName, InvalidTimeout
 
@@ -30,7 +31,7 @@ def payloads(consumer: Iterable[Message], count: int | None = None) -> list[obje
 
 def batch(*values: object) -> bytes:
     messages = [{"payload": value, "enqueued_at": 1} for value in values]
-    return frame(TEXT, json.dumps({"messages": messages}).encode())
+    return server_frame(json.dumps({"messages": messages}).encode())
 
 
 @pytest.mark.parametrize("credit", [1, 2, 7, 1_000])
@@ -394,7 +395,7 @@ def answer_put_back(peer: Peer, *before: bytes) -> list[bytes]:
             return asked
         asked.append(text)
         (count,) = re.findall(rb'^{"put_back":([0-9]+),"stop":true}$', text)
-        peer.send(*frames, frame(TEXT, b'{"put_back":%b}' % count))
+        peer.send(*frames, server_frame(b'{"put_back":%b}' % count))
         frames.clear()
 
 
@@ -422,7 +423,7 @@ def test_a_server_that_keeps_fewer_messages_for_this_gets_those():
         closing = Task(stream.close)
         assert peer.receive() == (TEXT, b'{"put_back":3,"stop":true}')
         refusal = b'{"error":"invalid_count","message":"m","outstanding":2}'
-        peer.send(frame(TEXT, refusal))
+        peer.send(server_frame(refusal))
         assert answer_put_back(peer) == [b'{"put_back":2,"stop":true}']
         closing.result()
         assert [message.payload for message in stream.leftover] == [2]
@@ -440,7 +441,7 @@ def test_what_cannot_be_put_back_is_left_to_the_program_and_logged(trouble, capl
         if trouble == "broken":
             peer.hang_up()
         elif trouble == "old":
-            peer.send(frame(TEXT, b'{"error":"unknown_field","message":"m"}'))
+            peer.send(server_frame(b'{"error":"unknown_field","message":"m"}'))
         closing.result()
         assert [message.payload for message in stream.leftover] == [2, 3, 4]
         assert payloads(stream) == []
@@ -495,7 +496,7 @@ def test_reconnecting_is_told_in_the_log(caplog):
         stream = Client(peer.url).queue("jobs").consume(limit=2)
         receiving = Task(lambda: payloads(stream))
         peer.accept(batch(1))
-        peer.send(frame(CLOSE, struct.pack("!H", 1001) + b"shutting down"))
+        peer.send(server_frame(struct.pack("!H", 1001) + b"shutting down", CLOSE))
         peer.accept(batch(2))
         assert receiving.result() == [1, 2]
         url = peer.url
@@ -519,7 +520,7 @@ def test_an_error_in_the_stream_is_raised():
     with Peer() as peer:
         stream = Client(peer.url).queue("a").consume()
         receiving = Task(lambda: next(stream))
-        peer.accept(frame(TEXT, b'{"error":"invalid_count","message":"m"}'))
+        peer.accept(server_frame(b'{"error":"invalid_count","message":"m"}'))
         with pytest.raises(InvalidCount):
             receiving.result()
         peer.hang_up()

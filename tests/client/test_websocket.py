@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import pytest
 
 from tests.client.scripted import ScriptedServer, reply
-from tests.client.websocket_peer import CLOSE, PING, PONG, TEXT, Peer, frame
 from tests.helpers import Task
+from tests.websocket.frames import BEGIN, CLOSE, END, PING, PONG, TEXT, server_frame
+from tests.websocket.peer import Peer
 from zoldyq.client import ConnectionFailed, ConnectionLost, GatewayReply, UnexpectedReply
 from zoldyq.client import websocket as websocket_module
 from zoldyq.client.endpoint import Endpoint
@@ -47,20 +48,22 @@ def test_the_handshake_says_where_to_and_who():
 
 
 def test_frames_that_come_with_the_answer_to_the_handshake_are_received():
-    with connected(frame(TEXT, b"one"), frame(TEXT, b"two")) as (_, sock):
+    with connected(server_frame(b"one"), server_frame(b"two")) as (_, sock):
         assert [sock.receive(), sock.receive()] == ["one", "two"]
 
 
 def test_a_message_in_pieces_is_put_together_even_in_the_middle_of_a_letter():
     text = "zwölf".encode()
     with connected() as (peer, sock):
-        peer.send(frame(TEXT, text[:3], final=False), frame(PING, b"?"), frame(0, text[3:]))
+        peer.send(
+            server_frame(text[:3], BEGIN), server_frame(b"?", PING), server_frame(text[3:], END)
+        )
         assert sock.receive() == "zwölf"
 
 
 def test_pings_are_answered_while_nobody_receives():
     with connected() as (peer, _):
-        peer.send(frame(TEXT, b"not received"), frame(PING, b"there?"))
+        peer.send(server_frame(b"not received"), server_frame(b"there?", PING))
         assert peer.receive() == (PONG, b"there?")
 
 
@@ -71,7 +74,7 @@ def test_texts_are_sent_whole():
 
 
 def test_a_close_says_goodbye_and_ends_the_connection():
-    with connected(frame(TEXT, b"early")) as (peer, sock):
+    with connected(server_frame(b"early")) as (peer, sock):
         assert sock.receive() == "early"
         sock.close()
         assert peer.receive() == (CLOSE, NORMAL)
@@ -92,7 +95,7 @@ def test_a_receiver_waits_no_longer_than_it_wants_and_can_be_woken():
 
 def test_a_close_of_the_server_is_answered_and_ends_the_stream():
     with connected() as (peer, sock):
-        peer.send(frame(TEXT, b"last"), frame(CLOSE, struct.pack("!H", 1001)))
+        peer.send(server_frame(b"last"), server_frame(struct.pack("!H", 1001), CLOSE))
         assert [sock.receive(), sock.receive()] == ["last", None]
         assert peer.receive()[0] == CLOSE
         with pytest.raises(ConnectionLost):
@@ -102,7 +105,7 @@ def test_a_close_of_the_server_is_answered_and_ends_the_stream():
 
 @pytest.mark.parametrize("end", [Peer.hang_up, lambda peer: peer.send(b"\xff\xff nonsense")])
 def test_a_broken_connection_ends_the_stream(end: Callable[[Peer], None]):
-    with connected(frame(TEXT, b"last")) as (peer, sock):
+    with connected(server_frame(b"last")) as (peer, sock):
         end(peer)
         assert [sock.receive(), sock.receive()] == ["last", None]
 

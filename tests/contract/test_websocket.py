@@ -15,13 +15,9 @@ from tests.contract.conftest import Start
 from tests.contract.raw import Api
 from tests.contract.servers import ServerProcess
 from tests.helpers import wait_until
+from tests.websocket.frames import HANDSHAKE
 
-UPGRADE = {
-    "connection": "Upgrade",
-    "upgrade": "websocket",
-    "sec_websocket_version": "13",
-    "sec_websocket_key": base64.b64encode(b"0123456789abcdef").decode(),
-}
+UPGRADE = {k.replace("-", "_").lower(): v for k, v in HANDSHAKE.items() if k != "Host"}
 
 
 @pytest.fixture(params=["native", "gunicorn"])

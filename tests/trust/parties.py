@@ -18,6 +18,14 @@ from websockets.sync.client import connect
 from tests.contract.raw import Wire, request_bytes
 from tests.helpers import wait_until
 from tests.trust.ledger import Identity, Ledger, Receiver, payload_of
+from tests.websocket.frames import (
+    CLOSE,
+    HANDSHAKE,
+    TEXT,
+    client_frame,
+    close_payload,
+    split_frames,
+)
 from zoldyq.contract.errors import QueueFull
 from zoldyq.queue import QueueManager
 
@@ -120,47 +128,25 @@ class Stream:
 
     def say_goodbye(self) -> None:
         """Send a close frame: nothing more is taken for this consumer, and the end comes soon."""
-        self.wire.send(b"\x88\x82\0\0\0\0\x03\xe8")  # masked with zeros, code 1000
+        self.wire.send(client_frame(close_payload(1000), CLOSE))
 
     def read_to_the_end(self, receiver: Receiver) -> int | None:
         """Take down all messages until the server closes; return the code of its close frame."""
         data = self.wire.rest()
         self.wire.socket.close()
         code = None
-        for first, payload in frames(data):
-            if first == 0x81:
-                document = json.loads(payload)
-                messages = document.get("messages", [document])
+        for frame in split_frames(data):
+            if frame.first == TEXT:
+                messages = frame.document.get("messages", [frame.document])
                 receiver.take(message["payload"] for message in messages)
-            elif first == 0x88:
-                code = int.from_bytes(payload[:2], "big")
+            elif frame.first == CLOSE:
+                code = frame.close_code
         return code
 
 
 def handshake(target: str) -> bytes:
     """The request that opens a WebSocket."""
-    return request_bytes(
-        "GET",
-        target,
-        Upgrade="websocket",
-        Connection="Upgrade",
-        Sec_WebSocket_Version="13",
-        Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25jZQ==",
-    )
-
-
-def frames(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The whole frames that a server has sent, as their first byte and their payload."""
-    at = 0
-    while at + 2 <= len(data):
-        first, length = data[at], data[at + 1]
-        extra = {126: 2, 127: 8}.get(length, 0)
-        begin = at + 2 + extra
-        if extra:
-            length = int.from_bytes(data[at + 2 : begin], "big")
-        at = begin + length
-        if at <= len(data):
-            yield first, data[begin:at]
+    return request_bytes("GET", target, **{k.replace("-", "_"): v for k, v in HANDSHAKE.items()})
 
 
 def set_buffer(wire: Wire, size: int) -> None:

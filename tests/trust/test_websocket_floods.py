@@ -14,17 +14,18 @@ from tests.contract.servers import ServerProcess
 from tests.helpers import Task
 from tests.trust.conftest import Serve
 from tests.trust.process import MIB, needs_proc, usage
-from tests.websocket.server import (
+from tests.websocket.client import RawClient
+from tests.websocket.frames import (
+    BEGIN,
+    BEGIN_BINARY,
     HANDSHAKE,
+    MORE,
     PING,
     PONG,
     TEXT,
     Frame,
-    RawClient,
     client_frame,
 )
-
-BEGIN, BEGIN_BINARY, MORE = 0x01, 0x02, 0x00
 
 #: What a flood may add to the server's memory: its buffers, and what the allocator keeps. Were so
 #: little as its small frames kept, and nothing of what they carry, it would be more.

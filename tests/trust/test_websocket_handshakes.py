@@ -9,8 +9,8 @@ import pytest
 from tests.contract.raw import Api, Wire, request_bytes
 from tests.trust.audit import settle
 from tests.trust.conftest import Serve
-from tests.trust.parties import frames, handshake
-from tests.websocket.server import client_frame
+from tests.trust.parties import handshake
+from tests.websocket.frames import CLOSE, client_frame, split_frames
 
 ENQUEUE, DEQUEUE = "/queues/q/enqueue", "/queues/q/dequeue"
 TAKE = request_bytes("GET", DEQUEUE)
@@ -40,7 +40,6 @@ def api(serve: Serve) -> Iterator[Api]:
 
 
 REFUSED = {
-    "of HTTP/1.0": changed(b"HTTP/1.1", b"HTTP/1.0"),
     "of another version": changed(b"version: 13", b"version: 8"),
     "without a version": changed(b"sec-websocket-version: 13\r\n", b""),
     "without a key": changed(KEY, b""),
@@ -67,6 +66,14 @@ def test_behind_one_that_is_refused_nothing_is_carried_out(api: Api, request_: b
     assert api.stats("q")["size"] == 1
 
 
+def test_of_http_1_0_it_is_a_plain_request_and_the_last(api: Api) -> None:
+    """HTTP/1.0 knows no upgrade (RFC 9110, section 7.8), so the header means nothing there."""
+    with api.wire() as wire:
+        wire.send(changed(b"HTTP/1.1", b"HTTP/1.0") + TAKE)
+        assert wire.response().json()["payload"] == "precious"
+        assert wire.rest() == b""
+
+
 @pytest.mark.parametrize(
     "framing",
     [b"content-length: %d\r\n" % len(TAKE), b"transfer-encoding: chunked\r\n"],
@@ -90,7 +97,7 @@ def test_requests_behind_one_that_is_accepted_are_bad_frames(api: Api) -> None:
 
 def codes(wire: Wire) -> list[int]:
     """The codes of the close frames up to the end."""
-    return [int.from_bytes(data[:2], "big") for first, data in frames(wire.rest()) if first == 0x88]
+    return [frame.close_code for frame in split_frames(wire.rest()) if frame.first == CLOSE]
 
 
 def test_one_that_comes_byte_by_byte_is_served(api: Api) -> None:
@@ -99,7 +106,7 @@ def test_one_that_comes_byte_by_byte_is_served(api: Api) -> None:
             wire.send(bytes((byte,)))
         assert wire.response().status == 101
         wire.half_close()
-        ((_, answer),) = frames(wire.rest())
+        ((_, answer),) = split_frames(wire.rest())
         assert b"invalid_json" in answer
 
 

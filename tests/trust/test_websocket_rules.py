@@ -12,20 +12,23 @@ from typing import NamedTuple
 import pytest
 
 from tests.trust.autobahn.echo import PATH, echoing
-from tests.websocket.server import (
+from tests.websocket.client import RawClient
+from tests.websocket.frames import (
+    BEGIN,
+    BEGIN_BINARY,
     BINARY,
     CLOSE,
+    END,
     HANDSHAKE,
+    MORE,
     PING,
     PONG,
     TEXT,
     Frame,
-    RawClient,
     client_frame,
     close_payload,
 )
 
-BEGIN, BEGIN_BINARY, MORE, END = 0x01, 0x02, 0x00, 0x80
 PROTOCOL_ERROR, NOT_UTF8 = 1002, 1007
 
 HELLO = client_frame(b"hello")

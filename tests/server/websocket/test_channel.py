@@ -10,7 +10,8 @@ from time import monotonic, sleep
 import pytest
 
 from tests.helpers import Task, wait_until
-from tests.websocket.server import TEXT, RawClient
+from tests.websocket.client import RawClient
+from tests.websocket.frames import TEXT
 from zoldyq.server.websocket.channel import Channel
 from zoldyq.server.websocket.frames import text_frame
 

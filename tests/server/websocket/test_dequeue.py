@@ -10,18 +10,9 @@ from typing import Any
 import pytest
 
 from tests.helpers import Task, run_all, wait_until
-from tests.websocket.server import (
-    BINARY,
-    CLOSE,
-    PING,
-    PONG,
-    TEXT,
-    RawClient,
-    WebSocketServer,
-    client_frame,
-    close_payload,
-    running,
-)
+from tests.websocket.client import RawClient
+from tests.websocket.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame, close_payload
+from tests.websocket.server import WebSocketServer, running
 from zoldyq.queue import QueueManager
 
 PATH = "/queues/a/dequeue"

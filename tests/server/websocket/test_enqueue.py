@@ -9,16 +9,9 @@ from typing import Any
 import pytest
 
 from tests.helpers import Task, wait_until
-from tests.websocket.server import (
-    BINARY,
-    PONG,
-    TEXT,
-    RawClient,
-    WebSocketServer,
-    client_frame,
-    close_payload,
-    running,
-)
+from tests.websocket.client import RawClient
+from tests.websocket.frames import BINARY, PONG, TEXT, client_frame, close_payload
+from tests.websocket.server import WebSocketServer, running
 from zoldyq.queue import QueueManager
 
 PATH = "/queues/a/enqueue"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from wsproto.connection import CLIENT, Connection
 from wsproto.events import CloseConnection, TextMessage
 
-from tests.websocket.server import BINARY, CLOSE, PING, PONG, TEXT, client_frame
+from tests.websocket.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame
 from zoldyq.server.websocket.frames import (
     FrameSplitter,
     close_frame,

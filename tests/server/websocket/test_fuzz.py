@@ -13,17 +13,8 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 from wsproto.frame_protocol import CloseReason
 
 from tests.helpers import wait_until
-from tests.websocket.server import (
-    BINARY,
-    CLOSE,
-    PING,
-    PONG,
-    TEXT,
-    WebSocketServer,
-    client_frame,
-    close_payload,
-    running,
-)
+from tests.websocket.frames import BINARY, CLOSE, PING, PONG, TEXT, client_frame, close_payload
+from tests.websocket.server import WebSocketServer, running
 from zoldyq.server.websocket.frames import FrameSplitter
 
 #: Nothing that a frame can announce is larger.

@@ -12,25 +12,26 @@ from contextlib import contextmanager
 import pytest
 
 from tests.helpers import Task, wait_until
-from tests.websocket.server import (
+from tests.websocket.client import RawClient
+from tests.websocket.frames import (
+    BEGIN,
     BINARY,
     CLOSE,
+    END,
     HANDSHAKE,
+    MORE,
     PING,
     PONG,
     TEXT,
-    RawClient,
-    WebSocketServer,
     client_frame,
     close_payload,
-    running,
 )
+from tests.websocket.server import WebSocketServer, running
 
 ENQUEUE, DEQUEUE, GRANTED = "/queues/a/enqueue", "/queues/a/dequeue", "/queues/a/dequeue?credit=5"
 pytestmark = pytest.mark.slow
 
 PATHS = [ENQUEUE, DEQUEUE, GRANTED]
-BEGIN, MORE, END = 0x01, 0x00, 0x80
 
 GOOD = client_frame(b'{"payload":1}')
 CLOSE_1000 = client_frame(close_payload(1000), CLOSE)

@@ -12,14 +12,9 @@ import pytest
 
 from tests.faults import FAULTS, FaultAt, each_fault
 from tests.helpers import Task, wait_until
-from tests.websocket.server import (
-    HANDSHAKE,
-    TEXT,
-    RawClient,
-    WebSocketServer,
-    read_request,
-    running,
-)
+from tests.websocket.client import RawClient
+from tests.websocket.frames import HANDSHAKE, TEXT
+from tests.websocket.server import WebSocketServer, read_request, running
 from zoldyq.server.websocket import connection
 
 #: From the return of one of these on, a session owns messages or a place in line.

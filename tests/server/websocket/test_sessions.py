@@ -14,14 +14,9 @@ import pytest
 import websocket
 
 from tests.helpers import Task, wait_until
-from tests.websocket.server import (
-    HANDSHAKE,
-    PING,
-    RawClient,
-    client_frame,
-    close_payload,
-    running,
-)
+from tests.websocket.client import RawClient
+from tests.websocket.frames import HANDSHAKE, PING, client_frame, close_payload
+from tests.websocket.server import running
 from zoldyq.queue import QueueManager
 
 ENQUEUE = "/queues/a/enqueue"

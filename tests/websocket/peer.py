@@ -5,19 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
-import struct
 from types import TracebackType
 
+from tests.websocket.frames import Frame, split_frame
+
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
-
-
-def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
-    """A frame as servers send them."""
-    first = opcode | (0x80 if final else 0)
-    if len(payload) < 126:
-        return bytes([first, len(payload)]) + payload
-    return struct.pack("!BBH", first, 126, len(payload)) + payload
 
 
 class Peer:
@@ -27,6 +19,7 @@ class Peer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(10)
         self._connection: socket.socket | None = None
+        self._data = b""  # received, and no whole frame yet
 
     @property
     def url(self) -> str:
@@ -50,6 +43,7 @@ class Peer:
         """Wait for a connection and return the head of its request."""
         self.hang_up()
         self._connection, _ = self._listener.accept()
+        self._data = b""
         self._connection.settimeout(10)
         head = b""
         while b"\r\n\r\n" not in head:
@@ -61,28 +55,21 @@ class Peer:
         assert self._connection is not None
         self._connection.sendall(b"".join(data))
 
-    def receive(self) -> tuple[int, bytes]:
-        """Return opcode and payload of the client's next frame; raises EOFError at the end."""
-        first, second = self._exactly(2)
-        assert second & 0x80, "clients mask"
-        mask = self._exactly(4)
-        masked = self._exactly(second & 0x7F)
-        return first & 0x0F, bytes(byte ^ mask[at % 4] for at, byte in enumerate(masked))
+    def receive(self) -> Frame:
+        """Return the client's next frame; raises EOFError at the end."""
+        assert self._connection is not None
+        while (found := split_frame(self._data)) is None:
+            chunk = self._connection.recv(65536)
+            if not chunk:
+                raise EOFError
+            self._data += chunk
+        frame, self._data = found
+        return frame
 
     def hang_up(self) -> None:
         """Close the connection without a word."""
         if self._connection is not None:
             self._connection.close()
-
-    def _exactly(self, size: int) -> bytes:
-        assert self._connection is not None
-        data = b""
-        while len(data) < size:
-            chunk = self._connection.recv(size - len(data))
-            if not chunk:
-                raise EOFError
-            data += chunk
-        return data
 
     def __enter__(self) -> Peer:
         return self
