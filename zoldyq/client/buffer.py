@@ -46,8 +46,10 @@ class Buffer:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._most_messages = limits.messages
+        self._most_bytes = limits.bytes
         self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self.waiting_bytes = 0
         self.sending: Sequence[bytes] = ()
         self.accepted = self.acknowledged = self.refused = self.dropped = 0
         self.turned_away = self.resent = self.failures = 0
@@ -71,25 +73,33 @@ class Buffer:
         """Whether as many wait as a batch may hold."""
         limits = self._limits
         return (
-            len(self._waiting) >= limits.batch_messages or self._waiting_bytes >= limits.batch_bytes
+            len(self._waiting) >= limits.batch_messages or self.waiting_bytes >= limits.batch_bytes
         )
 
     def has_room(self, text: bytes) -> bool:
         """Whether one more fits. An empty buffer has room for anything."""
-        limits = self._limits
         return not self._waiting or (
-            len(self._waiting) < limits.messages and self._waiting_bytes + len(text) <= limits.bytes
+            len(self._waiting) < self._most_messages
+            and self.waiting_bytes + len(text) <= self._most_bytes
         )
 
-    def append(self, text: bytes) -> None:
-        """Accept a message."""
-        self._waiting.append(text)
-        self._waiting_bytes += len(text)
+    def append(self, text: bytes) -> int:
+        """Accept a message, and return how many wait now; 0 if there is no room for it.
+
+        One call for all of it, as every message of every producer comes by here.
+        """
+        waiting = self._waiting
+        size = self.waiting_bytes + len(text)
+        if waiting and (len(waiting) >= self._most_messages or size > self._most_bytes):
+            return 0
+        waiting.append(text)
+        self.waiting_bytes = size
         self.accepted += 1
+        return len(waiting)
 
     def drop_oldest(self) -> None:
         """Drop the first message that waits."""
-        self._waiting_bytes -= len(self._waiting.popleft())
+        self.waiting_bytes -= len(self._waiting.popleft())
         self.dropped += 1
 
     def take_batch(self) -> None:
@@ -102,7 +112,7 @@ class Buffer:
             if batch and size > limits.batch_bytes:
                 break
             batch.append(self._waiting.popleft())
-        self._waiting_bytes -= sum(map(len, batch))
+        self.waiting_bytes -= sum(map(len, batch))
         self.sending = batch
 
     def settle(self, count: int, *, acknowledged: bool) -> Sequence[bytes]:
@@ -120,7 +130,7 @@ class Buffer:
         self.dropped += len(left)
         self.sending = ()
         self._waiting.clear()
-        self._waiting_bytes = 0
+        self.waiting_bytes = 0
         return left
 
     def stats(self) -> ProducerStats:

@@ -97,8 +97,7 @@ class Ledger:
     def grant(self) -> str | None:
         """Return what grants the server as many messages as were used, several at once."""
         room = self._room
-        few = 0 < room < self._credit // 2 and (self._granted or self._held)
-        if room <= 0 or few:
+        if room <= 0 or (room < self._credit // 2 and (self._granted or self._held)):
             return None
         self._granted += room
         return f'{{"credit":{room}}}'

@@ -15,7 +15,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from time import sleep
-from typing import Literal
+from typing import Literal, NoReturn
 from weakref import WeakSet
 
 import msgspec
@@ -30,14 +30,14 @@ from zoldyq.client.errors import (
     NotAcknowledged,
 )
 from zoldyq.client.forks import renew_in_children
+from zoldyq.client.outage import Outage
 from zoldyq.client.own_work import log, own_work
 from zoldyq.contract.errors import BadRequest, InvalidTimeout, ZoldyQError
 
 WhenFull = Literal["block", "drop_oldest", "raise"]
 
-#: Pauses between attempts, in seconds: the first, doubled up to the longest.
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 2.0
+#: A sender that is closed pauses no longer than this between attempts, in seconds.
+_LAST_PAUSE = 0.1
 
 #: The server may let one attempt wait for room for so many seconds. Short, so that a sender that
 #: is closed does not leave a request behind.
@@ -78,6 +78,8 @@ class Sender:
     def __init__(self, send_some: SendSome, options: SenderOptions) -> None:
         self._send_some = send_some
         self._options = options
+        self._batch_messages = options.limits.batch_messages
+        self._batch_bytes = options.limits.batch_bytes
         # Guards the fields up to the next comment. Notified when the thread has something to do,
         # or has done something. Never held while a batch is sent, or while a callback runs.
         self._changed = threading.Condition()
@@ -104,16 +106,18 @@ class Sender:
         """
         buffer = self._buffer
         with self._changed:
-            self._check_open()
-            if not buffer.has_room(text):
+            if self._end is not None:
+                self._refuse_to_append()
+            count = buffer.append(text)
+            if not count:
                 self._make_room(text, timeout)
+                count = buffer.append(text)
             if self._thread is None:
                 self._start()
-            if not buffer:
+            if count == 1:
                 self._due = Deadline(self._options.max_delay)
                 self._changed.notify_all()
-            buffer.append(text)
-            if buffer.has_batch:
+            if count >= self._batch_messages or buffer.waiting_bytes >= self._batch_bytes:
                 self._changed.notify_all()
 
     def flush(self, timeout: float) -> None:
@@ -173,9 +177,7 @@ class Sender:
 
     # -- helpers of these: the caller holds the lock ---------------------------------------------
 
-    def _check_open(self) -> None:
-        if self._end is None:
-            return
+    def _refuse_to_append(self) -> NoReturn:
         if self._ended and self._buffer.pending:
             raise MessagesUnsent(self._buffer.give_up(), self._reason) from self._reason
         raise ClientClosed("this producer is closed: make another")
@@ -191,7 +193,8 @@ class Sender:
                 lambda: self._ended or self._end is not None or buffer.has_room(text),
                 _bounded(timeout),
             )
-            self._check_open()
+            if self._end is not None:
+                self._refuse_to_append()
         if not buffer.has_room(text):
             buffer.turned_away += 1
             raise BufferFull(
@@ -255,7 +258,7 @@ class Sender:
 
     def _deliver(self) -> bool:
         """Send the batch, however often that takes; False when there is no time left for it."""
-        outage = _Outage(self._options.name, self._options.give_up_after)
+        outage = Outage(self._options.name, self._options.give_up_after)
         size = len(self._buffer.sending)  # how many of it to send at a time
         while batch := self._buffer.sending[:size]:
             try:
@@ -270,7 +273,7 @@ class Sender:
                 size = 2 * max(sent, 1)
         return True
 
-    def _wait_seconds(self, outage: _Outage) -> float:
+    def _wait_seconds(self, outage: Outage) -> float:
         end = self._end
         return min(self._attempt_seconds, outage.left, math.inf if end is None else end.left)
 
@@ -321,7 +324,7 @@ class Sender:
         except Exception:  # noqa: BLE001 - the program's own, of whatever kind
             log.exception("%s: on_error failed", self._options.name)
 
-    def _pause(self, outage: _Outage, error: Exception) -> bool:
+    def _pause(self, outage: Outage, error: Exception) -> bool:
         """Wait a moment before the next attempt; False if there is to be none."""
         if _is_about_a_message(error):
             return True  # the next attempt is with another one
@@ -336,37 +339,8 @@ class Sender:
             end = self._end
         if end is None:
             return True
-        sleep(min(seconds, end.left, _FIRST_PAUSE))
+        sleep(min(seconds, end.left, _LAST_PAUSE))
         return not end.passed
-
-
-class _Outage:
-    """A time in which nothing can be sent: pauses that grow, and a line of the log at each end."""
-
-    def __init__(self, name: str, patience: float) -> None:
-        self._name = name
-        self._patience = patience
-        self._deadline = Deadline(patience)
-        self._attempts = 0
-
-    @property
-    def left(self) -> float:
-        """Seconds until it has lasted too long."""
-        return self._deadline.left
-
-    def goes_on(self, error: Exception) -> float:
-        """Return the seconds to pause after one more failure."""
-        self._attempts += 1
-        if self._attempts == 1:
-            log.warning("%s: cannot send now, and goes on trying: %s", self._name, error)
-        return min(_FIRST_PAUSE * 2.0 ** min(self._attempts - 1, 10), _LONGEST_PAUSE, self.left)
-
-    def over(self) -> None:
-        """Note a success."""
-        if self._attempts:
-            log.info("%s: sends again, after %d attempts", self._name, self._attempts)
-        self._attempts = 0
-        self._deadline = Deadline(self._patience)
 
 
 def _is_about_a_message(error: Exception) -> bool:
@@ -378,8 +352,6 @@ def _bounded(timeout: float) -> float | None:
     """Return a time-out as the standard library wants it, where None is no limit."""
     return min(timeout, threading.TIMEOUT_MAX) if timeout < float("inf") else None
 
-
-# -- the end of the program ----------------------------------------------------------------------
 
 #: Senders with a thread.
 _unfinished: WeakSet[Sender] = WeakSet()

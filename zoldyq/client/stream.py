@@ -61,7 +61,7 @@ class Stream:
         self._options = options
         self._ledger = Ledger(options.credit, options.limit, endpoint.url)
         self._backoff = Backoff()
-        # The turn: guards everything but the two fields after it.
+        # The turn: guards everything but the fields that say otherwise.
         self._turn = threading.Lock()
         self._closed = False  # set by any thread, and never unset
         self._wakes: SimpleQueue[None] = SimpleQueue()  # ends a pause between two attempts
@@ -83,7 +83,7 @@ class Stream:
             ZoldyQError: the server refuses this stream.
         """
         with self._turn:
-            message = self._next(Deadline(self._options.idle_timeout))
+            message = self._next(self._options.idle_timeout)
             if message is None:
                 self._end(self._endpoint.connect_timeout)
             return message
@@ -98,7 +98,7 @@ class Stream:
             self._ledger.kept = keep
             if self._socket is None and not self._ledger.held and not self.over:
                 self._connect(Deadline(math.inf))
-            return self._next(Deadline(seconds))
+            return self._next(seconds)
 
     @property
     def over(self) -> bool:
@@ -159,7 +159,8 @@ class Stream:
             except (ZoldyQError, Empty) as error:
                 reason = str(error) or "the server does not answer"
                 log.warning("%s: putting back failed: %s", self._options.name, reason)
-            sock.close()
+            finally:
+                sock.close()
         held = len(self._ledger.held)
         if held:
             log.warning("%s: %d messages could not be put back", self._options.name, held)
@@ -174,26 +175,29 @@ class Stream:
                 if received:
                     self._ledger.take(received)
 
-    def _next(self, idle: Deadline) -> Message | None:
-        self._grant()
-        while not self._closed:
-            message = self._ledger.next()
-            if message is not None:
-                return message
-            if not self._ledger.left or not self._receive(idle):
-                break
-        return None
-
     # -- messages --------------------------------------------------------------------------------
 
-    def _grant(self) -> None:
-        sock = self._socket
-        if sock is None or self._closed:
-            return  # without a connection the next one begins with new credit
-        text = self._ledger.grant()
-        if text is not None:
+    def _next(self, seconds: float) -> Message | None:
+        if self._closed:
+            return None
+        ledger = self._ledger
+        # The program is done with the last message, so the server may send another.
+        if (text := ledger.grant()) is not None:
+            self._send_grant(text)
+        return ledger.next() or self._await_message(ledger, Deadline(seconds))
+
+    def _send_grant(self, text: str) -> None:
+        # Without a connection the next one begins with new credit.
+        if self._socket is not None:
             with suppress(ConnectionLost):  # the receiver is told, after what has come by then
-                sock.send(text)
+                self._socket.send(text)
+
+    def _await_message(self, ledger: Ledger, idle: Deadline) -> Message | None:
+        while not self._closed and ledger.left and self._receive(idle):
+            message = ledger.next()
+            if message is not None:
+                return message
+        return None
 
     def _receive(self, idle: Deadline) -> bool:
         """Wait for messages; False if the stream ends without any."""
