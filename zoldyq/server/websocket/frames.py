@@ -87,8 +87,8 @@ def unmask(data: bytes | bytearray, mask: bytes | bytearray) -> bytes:
 class FrameSplitter:
     """Splits what a client sends into whole text messages and other bytes, in order.
 
-    After each :meth:`feed`, take texts until there are none, then the rest until there is none:
-    each gives nothing while the other's turn is.
+    After each :meth:`feed`, take texts until there are none, then the rest until there is none.
+    Each of the two gives nothing while bytes for the other come first.
     """
 
     def __init__(self, max_message_bytes: int) -> None:
@@ -97,9 +97,9 @@ class FrameSplitter:
         self._at = 0  # where in the data the next frame begins
         self._passing = 0  # bytes still to come of a frame that is not taken apart here
         self._ends_message = False  # whether that frame ends a message
-        self._fragmented = False  # whether a message has begun that later frames go on with
+        self._fragmented = False  # whether a message has begun that later frames continue
         self.oversize = False
-        """Whether a frame announces more than a message may have; nothing follows then."""
+        """Whether a frame announces more bytes than a message may have. Nothing follows then."""
 
     def feed(self, chunk: bytes) -> None:
         """Add bytes as they were received."""
@@ -114,10 +114,7 @@ class FrameSplitter:
         return texts
 
     def take_rest(self, size: int) -> bytes:
-        """Return up to ``size`` bytes that are for the library, no further than one message.
-
-        They belong to a few frames at the most.
-        """
+        """Return up to ``size`` bytes for the library, of one message and a few frames at most."""
         rest = bytearray()
         for _ in range(_REST_FRAMES):
             if len(rest) == size or not (self._passing or self._begin_frame()):
@@ -154,7 +151,7 @@ class FrameSplitter:
     def _long_length(self) -> tuple[int, int]:
         """Return a frame's length of 126 or more, and where its payload begins.
 
-        The length is -1 if it is not here yet, or written longer than need be.
+        The length is -1 if it has not come yet, or takes more bytes than it needs.
         """
         width, minimum = (2, 126) if self._data[self._at + 1] & 0x7F == 126 else (8, 1 << 16)
         begin = self._at + 2 + width + _MASK_BYTES
@@ -164,7 +161,7 @@ class FrameSplitter:
         return (length if minimum <= length < 1 << 63 else -1), begin
 
     def _begin_frame(self) -> bool:
-        """Look at a frame that is no whole text message; tell whether it is to be passed on."""
+        """Look at a frame that is no whole text message; tell whether the library gets it."""
         if len(self._data) - self._at < 2 or self.oversize:
             return False
         first, second = self._data[self._at], self._data[self._at + 1]
@@ -195,7 +192,7 @@ class FrameSplitter:
         return (opcode == _CONTINUATION) == self._fragmented
 
     def _note(self, first: int) -> None:
-        """Remember where in a message the frame stands that is about to be passed on."""
+        """Remember which part of a message the next frame for the library is."""
         final = bool(first & _FIN)
         is_data = first & 0x0F < _CLOSE
         self._ends_message = is_data and final

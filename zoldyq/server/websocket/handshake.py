@@ -1,8 +1,7 @@
-"""The WebSocket handshake, judged before anything is answered.
+"""The WebSocket handshake, checked before anything is answered.
 
-simple-websocket answers a handshake that it does not like with an exception, and then the client
-gets no reply that helps. So a request is looked at here first, and what simple-websocket is shown
-afterwards can only succeed.
+simple-websocket raises an exception at a handshake that is wrong, and the client gets no reply that
+helps. So a request is checked here first, and simple-websocket gets one that can only succeed.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def check_handshake(environ: Mapping[str, Any]) -> None:
     """Accept a request to become a WebSocket, or say what is wrong with it.
 
     Raises:
-        MalformedRequest: it is no handshake as RFC 6455, section 4.2.1, has it.
+        MalformedRequest: it is no handshake of RFC 6455, section 4.2.1.
         UpgradeRequired: it asks for another version of the protocol.
     """
     header = header_of(environ)
@@ -57,10 +56,10 @@ def check_handshake(environ: Mapping[str, Any]) -> None:
 def accepted_environ(
     environ: Mapping[str, Any], sock: object, subprotocol: str | None
 ) -> dict[str, Any]:
-    """Return what simple-websocket is to see of a handshake that was accepted.
+    """Return the environment that simple-websocket gets for a handshake that was accepted.
 
-    Extensions are left out, for it would agree to permessage-deflate, which costs 64 KiB a
-    connection and lets a few bytes become many. It takes ``sock`` for its socket.
+    It has no extensions: simple-websocket would agree to permessage-deflate, which costs 64 KiB a
+    connection and lets a few bytes become many. ``sock`` is the socket that it uses.
     """
     shown = {
         "werkzeug.socket": sock,
