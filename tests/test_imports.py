@@ -20,6 +20,7 @@ PACKAGE = Path(__file__).parents[1] / "zoldyq"
 
 CONTRACT, QUEUE, WIRE = "zoldyq.contract", "zoldyq.queue", "zoldyq.wire"
 API, SOCKETS = "zoldyq.server.api", "zoldyq.server.sockets"
+HOUSEKEEPING = "zoldyq.server.housekeeping"
 PACING = "zoldyq.pacing"
 NATIVE, WSGI, WEBSOCKET = "zoldyq.server.native", "zoldyq.server.wsgi", "zoldyq.server.websocket"
 
@@ -52,6 +53,7 @@ ROOMS: dict[str, Room] = {
     "zoldyq.server.log": Room(set(), set()),
     "zoldyq.server.machine": Room(set(), set()),
     "zoldyq.server.notices": Room({"zoldyq.server.machine"}, set()),
+    HOUSEKEEPING: Room({CONTRACT, QUEUE}, set()),
     f"{NATIVE}.loop": Room({SOCKETS}, set()),
     f"{NATIVE}.http": Room({CONTRACT, WIRE, API}, {"httptools", "msgspec"}),
     NATIVE: Room(
@@ -59,14 +61,14 @@ ROOMS: dict[str, Room] = {
     ),
     WEBSOCKET: Room({CONTRACT, QUEUE, WIRE, API}, {"msgspec", "simple_websocket"}),
     WSGI: Room(
-        {CONTRACT, QUEUE, WIRE, API, WEBSOCKET, SOCKETS, "zoldyq.metrics"},
+        {CONTRACT, QUEUE, WIRE, API, WEBSOCKET, SOCKETS, HOUSEKEEPING, "zoldyq.metrics"},
         {"falcon", "msgspec", "prometheus_client", "waitress"},
     ),
     "zoldyq.server": Room({WSGI}, set()),
     "zoldyq.server.run": Room(
         {
             *(CONTRACT, QUEUE, NATIVE, WSGI, "zoldyq.server.heap", "zoldyq.server.log"),
-            *("zoldyq.server.machine", "zoldyq.server.notices"),
+            *("zoldyq.server.machine", "zoldyq.server.notices", HOUSEKEEPING),
         },
         set(),
     ),
@@ -74,7 +76,7 @@ ROOMS: dict[str, Room] = {
 }
 
 # The modules of the server that read the settings and hand out plain values.
-READS_SETTINGS = {"zoldyq.server.run", "zoldyq.server.notices", f"{WSGI}.app"}
+READS_SETTINGS = {*("zoldyq.server.run", "zoldyq.server.notices", HOUSEKEEPING, f"{WSGI}.app")}
 
 # Known to type checkers alone.
 TYPES_ONLY = "_typeshed"

@@ -3,9 +3,14 @@ from __future__ import annotations
 import pytest
 
 from tests.contract.raw import Api
+from tests.helpers import wait_until
+from zoldyq.contract.policy import Policy
 from zoldyq.contract.statistics import FIGURES
 
 STATISTICS = {figure.name for figure in FIGURES}
+
+#: The policy of a queue that was created without one.
+DEFAULTS = Policy().document()
 
 
 def test_one_queue_tells_its_statistics(api: Api, queue: str) -> None:
@@ -39,13 +44,86 @@ def test_a_queue_is_created_once(api: Api, queue: str) -> None:
     created = api.put(f"/queues/{queue}", {"capacity": 7})
     assert created.status == 201
     assert created.headers["cache-control"] == "no-store"
-    assert created.json() == {"created": True, "queue_name": queue, "capacity": 7}
+    assert created.json() == {"created": True, "queue_name": queue, **DEFAULTS, "capacity": 7}
     again = api.put(f"/queues/{queue}", {"capacity": 7})
     assert (again.status, again.json()["created"]) == (200, False)
     other = api.put(f"/queues/{queue}", {"capacity": 8})
     assert (other.status, other.code) == (409, "queue_exists")
-    assert other.json()["queue_capacity"] == 7
-    assert other.json()["queue_name"] == queue
+    document = other.json()
+    assert (document["differs"], document["capacity"]) == (["capacity"], 7)
+    assert document["queue_name"] == queue
+
+
+def test_a_queue_is_created_with_the_defaults(api: Api, queue: str) -> None:
+    created = api.put(f"/queues/{queue}", {})
+    assert created.status == 201
+    assert set(created.json()) == {"created", "queue_name", *DEFAULTS}
+
+
+def test_a_policy_is_changed_at_once(api: Api, queue: str) -> None:
+    assert api.request("PATCH", f"/queues/{queue}", {"capacity": 2}).code == "queue_not_found"
+    api.enqueue(queue, 1, 2, 3)
+    changed = api.request("PATCH", f"/queues/{queue}", {"capacity": 2, "overflow": "drop_oldest"})
+    assert changed.status == 200
+    assert changed.headers["cache-control"] == "no-store"
+    policy = {**DEFAULTS, "capacity": 2, "overflow": "drop_oldest"}
+    assert changed.json() == {"changed": True, "queue_name": queue, **policy}
+    same = api.request("PATCH", f"/queues/{queue}", {})
+    assert same.json() == {"changed": False, "queue_name": queue, **policy}
+    stats = api.stats(queue)
+    assert {name: stats[name] for name in policy} == policy
+    assert (stats["size"], stats["overflow_dropped_total"]) == (2, 1)
+    assert api.post(f"/queues/{queue}/enqueue", {"payload": 4}).json()["dropped"] == 1
+    assert api.drain(queue) == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"max_bytes": 1}, "invalid_policy"),
+        ({"ttl_seconds": "60"}, "invalid_policy"),
+        ({"overflow": "drop_newest"}, "invalid_policy"),
+        ({"idle_seconds": 0}, "invalid_policy"),
+        ({"capacity": 5, "color": "red"}, "unknown_field"),
+        (b'{"capacity":5,"capacity":6}', "unknown_field"),
+    ],
+)
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_wrong_policy_changes_nothing(
+    api: Api, queue: str, method: str, body: object, code: str
+) -> None:
+    if method == "PATCH":
+        api.put(f"/queues/{queue}", {"capacity": 3})
+    response = api.request(method, f"/queues/{queue}", body)
+    assert (response.status, response.code) == (400, code)
+    assert api.stats(queue).get("capacity") == (3 if method == "PATCH" else None)
+
+
+def test_an_expired_message_comes_out_nowhere(api: Api, queue: str) -> None:
+    assert api.post(f"/queues/{queue}/enqueue?ttl=0.2", {"payloads": [1, 2]}).status == 200
+    assert api.post(f"/queues/{queue}/enqueue", {"payload": 3}).status == 200
+    wait_until(lambda: api.get(f"/queues/{queue}/peek?count=9").json()["count"] == 1)
+    stats = api.stats(queue)
+    assert (stats["size"], stats["expired_total"]) == (1, 2)
+    assert api.drain(queue) == [3]
+
+
+@pytest.mark.parametrize("ttl", ["0", "-1", "x", "nan", "2678401"])
+def test_a_wrong_lifetime_is_refused(api: Api, queue: str, ttl: str) -> None:
+    response = api.post(f"/queues/{queue}/enqueue?ttl={ttl}", {"payload": 1})
+    assert (response.status, response.code) == (400, "invalid_ttl")
+
+
+def test_a_queue_is_bounded_in_bytes(api: Api, queue: str) -> None:
+    api.put(f"/queues/{queue}", {"max_bytes": 1024})
+    api.enqueue(queue, "x" * 800)
+    full = api.post(f"/queues/{queue}/enqueue", {"payload": "x" * 100})
+    assert (full.status, full.code) == (429, "queue_full")
+    assert (full.json()["queue_bytes"], full.json()["queue_max_bytes"]) == (898, 1024)
+    large = api.post(f"/queues/{queue}/enqueue", {"payload": "x" * 1000})
+    assert (large.status, large.code) == (413, "message_too_large")
+    batch = api.post(f"/queues/{queue}/enqueue", {"payloads": ["x" * 500] * 2})
+    assert (batch.status, batch.code) == (422, "batch_exceeds_capacity")
 
 
 @pytest.mark.parametrize(
@@ -58,8 +136,7 @@ def test_a_queue_is_created_once(api: Api, queue: str) -> None:
         (b'{"capacity":null}', "invalid_capacity"),
         (b'{"capacity":1000000001}', "invalid_capacity"),
         (b'{"capacity":99999999999999999999}', "invalid_capacity"),
-        (b"{}", "invalid_capacity"),
-        (b"[]", "invalid_capacity"),
+        (b"[]", "invalid_policy"),
         (b"", "invalid_json"),
         (b"{", "invalid_json"),
         (b'{"capacity":1,"ttl":2}', "unknown_field"),

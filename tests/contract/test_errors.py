@@ -25,7 +25,7 @@ ALLOWED = {
     "/queues/a/dequeue": "GET, OPTIONS, POST",
     "/queues/a/peek": "GET, HEAD, OPTIONS",
     "/queues/a/purge": "OPTIONS, POST",
-    "/queues/a": "DELETE, GET, HEAD, OPTIONS, PUT",
+    "/queues/a": "DELETE, GET, HEAD, OPTIONS, PATCH, PUT",
     "/queues": "GET, HEAD, OPTIONS",
     "/live": "GET, HEAD, OPTIONS",
     "/health": "GET, HEAD, OPTIONS",

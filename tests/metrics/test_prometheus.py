@@ -96,6 +96,8 @@ def test_each_queue_tells_its_counters(queues: QueueManager, metrics: Metrics) -
         "zoldyq_dequeue_timeout_total": 1,
         "zoldyq_put_back_total": 1,
         "zoldyq_purged_total": 1,
+        "zoldyq_expired_total": 0,
+        "zoldyq_overflow_dropped_total": 0,
     }
 
 

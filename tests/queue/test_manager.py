@@ -20,6 +20,7 @@ from zoldyq.contract.errors import (
     QueueNotFound,
     ShuttingDown,
 )
+from zoldyq.contract.policy import Policy
 from zoldyq.queue import (
     MESSAGE_OVERHEAD,
     Bell,
@@ -113,31 +114,39 @@ class TestCreation:
         assert manager.size == 3
 
     def test_a_queue_may_be_given_a_capacity_of_its_own(self, manager: QueueManager) -> None:
-        assert manager.create("emails", 1)
-        assert not manager.create("emails", 1)
+        assert manager.create("emails", capacity=1) == (True, Policy(capacity=1))
+        assert manager.create("emails", capacity=1) == (False, Policy(capacity=1))
         manager.enqueue_many("emails", [b"1"])
         with pytest.raises(QueueFull):
             manager.enqueue_many("emails", [b"2"])
 
     def test_another_capacity_is_refused(self, manager: QueueManager) -> None:
-        manager.create("emails", 1)
+        manager.create("emails", capacity=1)
         with pytest.raises(QueueExists) as refusal:
-            manager.create("emails", 2)
-        assert refusal.value.details == {"queue_name": "emails", "queue_capacity": 1}
+            manager.create("emails", capacity=2)
+        assert refusal.value.details == {
+            "queue_name": "emails",
+            "differs": ["capacity"],
+            "capacity": 1,
+            "max_bytes": None,
+            "ttl_seconds": None,
+            "overflow": "reject",
+            "idle_seconds": None,
+        }
         assert manager.stats("emails").capacity == 1
 
-    @pytest.mark.parametrize("capacity", [0, -1, QueueManager.max_capacity + 1])
+    @pytest.mark.parametrize("capacity", [0, -1, 1_000_000_001])
     def test_a_capacity_has_bounds(self, manager: QueueManager, capacity: int) -> None:
         with pytest.raises(InvalidCapacity):
-            manager.create("emails", capacity)
+            manager.create("emails", capacity=capacity)
         assert names(manager) == []
 
     def test_no_more_queues_than_allowed(self, manager: QueueManager) -> None:
         manager.enqueue_many("one", [b"1"])
-        manager.create("other", 5)
+        manager.create("other", capacity=5)
         for create in (
             lambda: manager.enqueue_many("third", [b"1"]),
-            lambda: manager.create("third", 5),
+            lambda: manager.create("third", capacity=5),
         ):
             with pytest.raises(MaxQueuesReached) as refusal:
                 create()
@@ -190,7 +199,7 @@ class TestCreation:
         def allocated_by_one(first: int) -> int:
             tracemalloc.reset_peak()
             before = tracemalloc.get_traced_memory()[0]
-            manager.create(f"q{first}", 1)
+            manager.create(f"q{first}", capacity=1)
             return tracemalloc.get_traced_memory()[1] - before
 
         tracemalloc.start()
@@ -202,7 +211,7 @@ class TestCreation:
         assert sorted(costs)[len(costs) // 2] < 8_000
 
     def test_a_queue_that_was_created_survives_a_refused_batch(self, manager: QueueManager) -> None:
-        manager.create("emails", 3)
+        manager.create("emails", capacity=3)
         with pytest.raises(BatchExceedsCapacity):
             manager.enqueue_many("emails", [b"x"] * 4)
         assert names(manager) == ["emails"]
@@ -263,7 +272,7 @@ class TestUnknownNames:
 
     def test_waiting_there_does_not_fix_the_capacity(self, manager: QueueManager) -> None:
         waiter = in_line(manager, "emails")
-        assert manager.create("emails", 7)
+        assert manager.create("emails", capacity=7).changed
         assert manager.stats("emails").capacity == 7
         manager.enqueue_many("emails", [b"1"])
         assert texts(waiter.leave().messages) == [b"1"]
@@ -277,8 +286,8 @@ class TestUnknownNames:
 
     def test_the_limit_on_queues_holds_where_somebody_waits(self, manager: QueueManager) -> None:
         waiter = in_line(manager, "third")
-        manager.create("one", 1)
-        manager.create("other", 1)
+        manager.create("one", capacity=1)
+        manager.create("other", capacity=1)
         with pytest.raises(MaxQueuesReached):
             manager.enqueue_many("third", [b"1"])
         manager.delete("one")
@@ -294,7 +303,7 @@ class TestDeletion:
         assert manager.dropped == {"deleted": 2, "shutdown": 0}
 
     def test_ends_those_who_wait_for_a_message(self, manager: QueueManager) -> None:
-        manager.create("emails", 3)
+        manager.create("emails", capacity=3)
         bell = Bell()
         waiter = in_line(manager, "emails", bell.ring)
         manager.delete("emails")
@@ -333,7 +342,7 @@ class TestDeletion:
         assert [producer.result().count for producer in producers] == [2, 2, 2]
 
     def test_a_deleted_queue_comes_back_new(self, manager: QueueManager) -> None:
-        manager.create("emails", 1)
+        manager.create("emails", capacity=1)
         manager.enqueue_many("emails", [b"1"])
         manager.delete("emails")
         manager.enqueue_many("emails", [b"2", b"3"])
@@ -412,7 +421,7 @@ class TestStopping:
         for refused in (
             lambda: manager.enqueue_many("emails", [b"2"]),
             lambda: manager.enqueue_many("other", [b"2"]),
-            lambda: manager.create("other", 5),
+            lambda: manager.create("other", capacity=5),
         ):
             with pytest.raises(ShuttingDown):
                 refused()
@@ -420,7 +429,7 @@ class TestStopping:
 
     @pytest.mark.parametrize("name", ["emails", "unknown"])
     def test_draining_ends_those_who_wait(self, manager: QueueManager, name: str) -> None:
-        manager.create("emails", 3)
+        manager.create("emails", capacity=3)
         bell = Bell()
         waiter = in_line(manager, name, bell.ring)
         manager.drain()
@@ -438,7 +447,7 @@ class TestStopping:
 
     @pytest.mark.parametrize("name", ["emails", "unknown"])
     def test_nobody_waits_while_draining(self, manager: QueueManager, name: str) -> None:
-        manager.create("emails", 3)
+        manager.create("emails", capacity=3)
         manager.drain()
         outcome = manager.begin_dequeue(name, wake=ignore)
         assert isinstance(outcome, Delivery)
@@ -455,7 +464,7 @@ class TestStopping:
 
     def test_closing_tells_what_each_queue_still_held(self, manager: QueueManager) -> None:
         manager.enqueue_many("emails", [b"1", b"2"])
-        manager.create("empty", 3)
+        manager.create("empty", capacity=3)
         assert manager.close() == {"emails": 2}
         assert manager.dropped == {"deleted": 0, "shutdown": 2}
         assert manager.size == 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
+from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -18,7 +20,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.queue.model import Consumer, Memory, Payloads, Producer, QueueModel, Refusal, cost
+from tests.queue.model import Clock, Consumer, Memory, Payloads, Producer, QueueModel, Refusal, cost
 from tests.queue.places import texts
 from zoldyq.contract.errors import (
     MaxQueuesReached,
@@ -28,6 +30,7 @@ from zoldyq.contract.errors import (
     ShuttingDown,
     ZoldyQError,
 )
+from zoldyq.contract.policy import Policy
 from zoldyq.queue import (
     MESSAGE_OVERHEAD,
     ConsumerPlace,
@@ -40,9 +43,11 @@ from zoldyq.queue import (
     QueueStats,
     Receipt,
 )
+from zoldyq.queue.store import CLOSED
 
 sizes = st.integers(1, 5)
 counts = st.integers(1, 4)
+lifetimes = st.sampled_from([None, None, 1, 1_000_000, 3_000_000])
 names = st.sampled_from(["a", "b", "c"])
 
 MAX_BYTES = 7 * (MESSAGE_OVERHEAD + 2)
@@ -97,7 +102,7 @@ class Machine(RuleBasedStateMachine):
     def check(self, stats: QueueStats, model: QueueModel) -> None:
         assert (stats.size, stats.capacity, stats.bytes) == (
             len(model.messages),
-            model.capacity,
+            model.policy.capacity,
             cost(model.messages),
         )
         assert (stats.enqueued_total, stats.put_back_total) == (
@@ -105,13 +110,18 @@ class Machine(RuleBasedStateMachine):
             model.put_back_count,
         )
         assert (stats.dequeued_total, stats.purged_total) == (model.dequeued, model.purged)
+        assert (stats.expired_total, stats.overflow_dropped_total) == (model.expired, model.dropped)
         assert (stats.queue_full_total, stats.dequeue_timeout_total) == (model.full, model.timeouts)
         assert (stats.waiting_consumers, stats.waiting_producers) == (
             len(model.consumers),
             len(model.producers),
         )
         assert stats.enqueued_total + stats.put_back_total == (
-            stats.dequeued_total + stats.purged_total + stats.size
+            stats.dequeued_total
+            + stats.purged_total
+            + stats.expired_total
+            + stats.overflow_dropped_total
+            + stats.size
         )
         assert not (model.messages and model.consumers), "somebody sleeps while a message lies here"
 
@@ -123,22 +133,52 @@ class QueueMachine(Machine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.clock = Clock()
+        self.patch = pytest.MonkeyPatch()
+        for module in ("store", "waiting", "message_queue"):
+            self.patch.setattr(f"zoldyq.queue.{module}.now_us", lambda: self.clock.now)
+        self.patch.setattr("zoldyq.queue.store.time_ns", lambda: self.clock.now * 1000)
         self.budget = MemoryBudget(MAX_BYTES)
-        self.queue = MessageQueue("emails", 4, self.budget)
-        self.model = QueueModel(4, Memory(MAX_BYTES))
+        policy = Policy(capacity=4)
+        self.queue = MessageQueue("emails", policy=policy, budget=self.budget)
+        self.model = QueueModel(policy, Memory(MAX_BYTES), self.clock)
         self.places: list[tuple[ConsumerPlace, Consumer, Woken]] = []
         self.room_places: list[tuple[ProducerPlace, Producer, Woken]] = []
 
-    @rule(target=producers, size=sizes, waits=st.booleans())
-    def begin_enqueue(self, size: int, waits: bool) -> object:
+    def teardown(self) -> None:
+        self.patch.undo()
+
+    @rule(microseconds=st.sampled_from([1, 500_000, 1_000_000, 3_000_000, 60_000_000]))
+    def time_passes(self, microseconds: int) -> None:
+        self.clock.now += microseconds
+        self.model.expire()
+
+    @rule(
+        capacity=st.integers(1, 5),
+        max_bytes=st.sampled_from([None, None, 2 * (MESSAGE_OVERHEAD + 2)]),
+        ttl_seconds=st.sampled_from([None, None, 0.000001, 1, 2.5, 60]),
+        overflow=st.sampled_from(["reject", "drop_oldest"]),
+    )
+    def update(self, **given: Any) -> None:
+        policy = Policy(**given)
+        changed = policy != self.model.policy
+        self.model.update(policy)
+        assert self.queue.update(given) == (changed, policy)
+
+    @rule(target=producers, size=sizes, waits=st.booleans(), ttl=lifetimes)
+    def begin_enqueue(self, size: int, waits: bool, ttl: int | None) -> object:
         payloads, woken = self.fresh(size), Woken()
-        expected = self.model.enqueue(payloads, waits)
-        got = outcome(lambda: self.queue.begin_enqueue(payloads, wake=woken if waits else None))
+        wake = woken if waits else None
+        expected = self.model.enqueue(payloads, waits, ttl)
+        dropped = self.queue.stats().overflow_dropped_total
+        got = outcome(lambda: self.queue.begin_enqueue(payloads, ttl=ttl, wake=wake))
         if isinstance(expected, Producer):
             assert isinstance(got, ProducerPlace)
             self.room_places.append((got, expected, woken))
             return got, expected
         assert_accepted_or_refused(got, expected, size)
+        if isinstance(got, Receipt):
+            assert got.dropped == self.model.dropped - dropped
         return multiple()
 
     @rule()
@@ -152,10 +192,10 @@ class QueueMachine(Machine):
         delivery = self.queue.begin_dequeue(number)
         assert isinstance(delivery, Delivery)
         self.see(delivery.messages, self.model.dequeue(number, waits=False))
-        assert delivery.queue_size == len(self.model.messages)
+        assert delivery.queue_size >= len(self.model.messages)
         return delivery
 
-    @precondition(lambda self: not (self.model.messages or self.model.closed))
+    @precondition(lambda self: not (self.model.visible() or self.model.closed))
     @rule(target=consumers, number=counts)
     def stand_in_line(self, number: int) -> tuple[ConsumerPlace, Consumer]:
         woken = Woken()
@@ -166,7 +206,7 @@ class QueueMachine(Machine):
         self.places.append((place, consumer, woken))
         return place, consumer
 
-    @precondition(lambda self: self.model.messages or self.model.closed)
+    @precondition(lambda self: self.model.visible() or self.model.closed)
     @rule(target=out, number=counts)
     def need_not_wait(self, number: int) -> Delivery:
         delivery = self.queue.begin_dequeue(number, wake=Woken())
@@ -174,7 +214,7 @@ class QueueMachine(Machine):
         self.see(delivery.messages, self.model.dequeue(number, waits=True))
         return delivery
 
-    @precondition(lambda self: self.model.messages or not self.model.closed)
+    @precondition(lambda self: self.model.visible() or not self.model.closed)
     @rule()
     def dequeue(self) -> None:
         message = self.queue.dequeue()
@@ -208,8 +248,9 @@ class QueueMachine(Machine):
 
     @invariant()
     def agrees_with_the_model(self) -> None:
+        self.model.expire()  # what came to the head by the last call
         self.check(self.queue.stats(), self.model)
-        self.see(self.queue.peek(100).messages, self.model.messages)
+        self.see(self.queue.peek(100).messages, self.model.visible())
         assert self.budget.used == self.model.memory.used
 
     @invariant()
@@ -228,8 +269,10 @@ class QueueMachine(Machine):
     @invariant()
     def the_quick_ways_are_open_where_they_may_be(self) -> None:
         queue, model = self.queue, self.model
-        assert queue._detour_in == bool(model.consumers or model.producers or model.closed)
-        assert queue._detour_out == bool(model.producers or queue._numbers)
+        assert queue._detour_in == bool(
+            model.consumers or model.producers or model.closed or model.policy.max_bytes
+        )
+        assert (queue._detour_out == CLOSED) == bool(model.producers or queue._numbers)
 
 
 class ManagerMachine(Machine):
@@ -253,8 +296,9 @@ class ManagerMachine(Machine):
             return ShuttingDown
         if len(self.existing) == 2:
             return MaxQueuesReached
-        model = self.awaited.pop(name, None) or QueueModel(capacity, self.memory)
-        model.capacity = capacity
+        policy = Policy(capacity=capacity)
+        model = self.awaited.pop(name, None) or QueueModel(policy, self.memory)
+        model.policy = policy
         self.existing[name] = model
         return model
 
@@ -295,7 +339,9 @@ class ManagerMachine(Machine):
     def stand_in_line(self, name: str, number: int) -> object:
         model = self.existing.get(name) or self.awaited.get(name)
         if model is None:
-            model = QueueModel(3, self.memory, closed=self.draining, stopping=self.draining)
+            model = QueueModel(
+                Policy(capacity=3), self.memory, closed=self.draining, stopping=self.draining
+            )
             self.awaited[name] = model
         expected = model.dequeue(number, waits=True)
         got = self.manager.begin_dequeue(name, number, wake=Woken())
@@ -346,11 +392,11 @@ class ManagerMachine(Machine):
     def create(self, name: str, capacity: int) -> None:
         expected: object
         if name in self.existing:
-            expected = QueueExists if self.existing[name].capacity != capacity else False
+            expected = QueueExists if self.existing[name].policy.capacity != capacity else False
         else:
             model = self.model_of_creation(name, capacity)
             expected = True if isinstance(model, QueueModel) else model
-        assert outcome(lambda: self.manager.create(name, capacity)) == expected
+        assert outcome(lambda: self.manager.create(name, capacity=capacity).changed) == expected
 
     @rule(name=names)
     def delete(self, name: str) -> None:

@@ -75,7 +75,7 @@ class WebSocketServer:
 
     def waiting(self, queue: str, count: int = 1) -> None:
         """Wait until so many consumers stand in the queue's line."""
-        self.queues.create(queue, 100_000)
+        self.queues.create(queue, capacity=100_000)
         wait_until(lambda: self.queues.stats(queue).waiting_consumers == count)
 
     def stop(self) -> None:

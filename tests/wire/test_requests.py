@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from zoldyq import wire
 from zoldyq.contract.errors import (
-    InvalidCapacity,
     InvalidCount,
     InvalidJson,
+    InvalidPolicy,
     InvalidTimeout,
+    InvalidTtl,
     MissingPayload,
     UnknownField,
     UnknownParameter,
@@ -211,7 +212,7 @@ class TestEnqueueBody:
 
     @given(st.binary() | st.text().map(str.encode))
     def test_no_body_does_worse_than_be_refused(self, body: bytes) -> None:
-        for parse in (wire.parse_enqueue, wire.parse_ndjson, wire.parse_capacity):
+        for parse in (wire.parse_enqueue, wire.parse_ndjson, wire.parse_policy):
             reply = None
             try:
                 parse(body)
@@ -298,30 +299,47 @@ class TestNdjsonBody:
         assert wire.parse_ndjson(body) == (payloads, True)
 
 
-class TestCapacity:
-    def test_is_a_whole_number(self) -> None:
-        assert wire.parse_capacity(b' {"capacity": 1000} ') == 1000
-
-    @pytest.mark.parametrize("value", [b'"5"', b"1.5", b"true", b"null", b"[1]"])
-    def test_anything_else_is_refused(self, value: bytes) -> None:
-        with pytest.raises(InvalidCapacity):
-            wire.parse_capacity(b'{"capacity":%b}' % value)
+class TestPolicy:
+    def test_fields_are_returned_as_they_are(self) -> None:
+        fields = wire.parse_policy(b' {"capacity": 1000, "ttl_seconds": null, "overflow": "a:b"} ')
+        assert fields == {"capacity": 1000, "ttl_seconds": None, "overflow": "a:b"}
+        assert wire.parse_policy(b"{}") == {}
 
     @pytest.mark.parametrize(
         ("body", "refusal"),
         [
-            (b"{}", InvalidCapacity),
-            (b"5", InvalidCapacity),
+            (b"5", InvalidPolicy),
+            (b"[]", InvalidPolicy),
             (b"", InvalidJson),
             (b'{"capacity":1', InvalidJson),
             (b'{"capacity":1,"\xff":2}', InvalidJson),
-            (b'{"capacity":1,"name":"a"}', UnknownField),
             (b'{"capacity":1,"capacity":2}', UnknownField),
         ],
     )
     def test_other_bodies_are_refused(self, body: bytes, refusal: type[ZoldyQError]) -> None:
         with pytest.raises(refusal):
-            wire.parse_capacity(body)
+            wire.parse_policy(body)
+
+
+class TestTtl:
+    @pytest.mark.parametrize(
+        ("text", "ttl"),
+        [("60", 60_000_000), ("0.5", 500_000), ("1e-9", 1), ("2678400", 2_678_400_000_000)],
+    )
+    def test_is_given_in_seconds_and_kept_in_microseconds(self, text: str, ttl: int) -> None:
+        assert wire.parse_ttl(text) == ttl
+
+    def test_none_is_none(self) -> None:
+        assert wire.parse_ttl(None) is None
+
+    def test_messages_share_the_number(self) -> None:
+        assert wire.parse_ttl("1234.5") is wire.parse_ttl("1234.5")
+
+    @pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "x", "2678401", "1 "])
+    def test_anything_else_is_refused(self, text: str) -> None:
+        with pytest.raises(InvalidTtl) as refusal:
+            wire.parse_ttl(text)
+        assert refusal.value.details == {"minimum": 0, "maximum": 2_678_400}
 
 
 class TestFlowControl:

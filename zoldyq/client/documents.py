@@ -66,13 +66,6 @@ class QueueStats(statistics.QueueStats):
     The fields of the policy are those of :class:`Policy`.
     """
 
-    expired_total: int = 0
-    overflow_dropped_total: int = 0
-    max_bytes: int | None = None
-    ttl_seconds: float | None = None
-    overflow: str = "reject"
-    idle_seconds: float | None = None
-
 
 class Queues(msgspec.Struct, frozen=True):
     """The statistics of all queues, by their names."""

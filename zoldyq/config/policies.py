@@ -14,18 +14,27 @@ from zoldyq.config.nearest import nearest_word
 from zoldyq.config.units import Bytes, Seconds
 from zoldyq.contract.errors import InvalidSetting
 from zoldyq.contract.patterns import InvalidPattern, NamePattern
+from zoldyq.contract.policy import FIELDS, MAX_SECONDS, OVERFLOWS, Field
 
-_KIB, _TIB = 1 << 10, 1 << 40
-_MONTH = 31 * 86_400
+_TIB = 1 << 40
+# Times are kept in microseconds.
+_LEAST_SECONDS = 1e-6
+
+
+def _kind_of(field: Field) -> Kind[Any]:
+    """Return how a field is read, within the range that the contract gives."""
+    if field.kind == "overflow":
+        return Choice(OVERFLOWS)
+    if field.kind == "seconds":
+        return Optional(Seconds(field.minimum or _LEAST_SECONDS, field.maximum or MAX_SECONDS))
+    if field.name == "max_bytes":
+        return Optional(Bytes(field.minimum, _TIB))
+    assert field.maximum is not None, "no other whole number is without a bound"
+    return Whole(field.minimum, field.maximum)
+
 
 #: How each field of a policy is read.
-POLICY_KINDS: Mapping[str, Kind[Any]] = {
-    "capacity": Whole(1, 1_000_000_000),
-    "max_bytes": Optional(Bytes(_KIB, _TIB)),
-    "ttl_seconds": Optional(Seconds(1e-6, _MONTH)),
-    "overflow": Choice(("reject", "drop_oldest")),
-    "idle_seconds": Optional(Seconds(1, _MONTH)),
-}
+POLICY_KINDS: Mapping[str, Kind[Any]] = {each.name: _kind_of(each) for each in FIELDS}
 
 
 class DeclaredQueue(NamedTuple):

@@ -10,7 +10,8 @@ Replies, the OpenAPI document and the client follow from these classes.
     ZoldyQError
     +-- BadRequest              the caller has to change the request
     |   +-- InvalidQueueName, InvalidJson, MissingPayload, UnknownField, BodyTooLarge,
-    |   +-- BatchExceedsCapacity, UnknownParameter, InvalidTimeout, InvalidCount, InvalidCapacity,
+    |   +-- BatchExceedsCapacity, MessageTooLarge, UnknownParameter, InvalidTimeout, InvalidCount,
+    |   +-- InvalidTtl, InvalidCapacity, InvalidPolicy,
     |   +-- NotFound, QueueNotFound, MethodNotAllowed, QueueExists,
     |   +-- MalformedRequest, HeadersTooLarge, UnsupportedExpectation, UnsupportedEncoding,
     |   +-- UnsupportedTransferEncoding, UpgradeRequired
@@ -41,12 +42,15 @@ __all__ = [
     "InvalidCapacity",
     "InvalidCount",
     "InvalidJson",
+    "InvalidPolicy",
     "InvalidQueueName",
     "InvalidSetting",
     "InvalidTimeout",
+    "InvalidTtl",
     "MalformedRequest",
     "MaxQueuesReached",
     "MemoryLimit",
+    "MessageTooLarge",
     "MethodNotAllowed",
     "MissingPayload",
     "NotFound",
@@ -166,6 +170,25 @@ class InvalidCapacity(BadRequest):
     code = "invalid_capacity"
 
 
+class InvalidPolicy(BadRequest):
+    """A field of a queue's policy has the wrong type or range."""
+
+    code = "invalid_policy"
+
+
+class InvalidTtl(BadRequest):
+    """``ttl`` is no number of seconds within the allowed range."""
+
+    code = "invalid_ttl"
+
+
+class MessageTooLarge(BadRequest):
+    """The message would not fit into the queue even if it were empty, by its bytes."""
+
+    code = "message_too_large"
+    status = 413
+
+
 class NotFound(BadRequest):
     """There is nothing at this path."""
 
@@ -188,7 +211,7 @@ class MethodNotAllowed(BadRequest):
 
 
 class QueueExists(BadRequest):
-    """The queue exists with another capacity."""
+    """The queue exists with another policy."""
 
     code = "queue_exists"
     status = 409

@@ -40,11 +40,24 @@ class QueueStats:
     """One consistent look at a queue.
 
     Names that end in ``_total`` count since the queue was created. At any moment
-    ``enqueued_total + put_back_total == dequeued_total + purged_total + size``.
+    ``enqueued_total + put_back_total == dequeued_total + purged_total + expired_total +
+    overflow_dropped_total + size``. Bounds that are None do not hold.
     """
 
     size: int = _gauge("Messages in the queue", "zoldyq_queue_size")
     capacity: int = _gauge("Messages that the queue may hold", "zoldyq_queue_capacity")
+    max_bytes: int | None = _gauge(
+        "Bytes that the messages of the queue may be charged", "zoldyq_queue_max_bytes"
+    )
+    ttl_seconds: float | None = _gauge(
+        "Lifetime of the queue's messages in seconds", "zoldyq_queue_ttl_seconds"
+    )
+    overflow: Literal["reject", "drop_oldest"] = _gauge(
+        "What happens to a message that does not fit", None
+    )
+    idle_seconds: float | None = _gauge(
+        "Seconds after which the queue is deleted if it is empty and not used", None
+    )
     utilization: float = _gauge("size divided by capacity", None)
     bytes: int = _gauge(
         "Bytes charged for the messages in the queue: payload plus 96 each", "zoldyq_queue_bytes"
@@ -67,6 +80,10 @@ class QueueStats:
         "zoldyq_put_back_total",
     )
     purged_total: int = _counter("Messages dropped by a purge", "zoldyq_purged_total")
+    expired_total: int = _counter("Messages whose lifetime was over", "zoldyq_expired_total")
+    overflow_dropped_total: int = _counter(
+        "Oldest messages dropped to make room for new ones", "zoldyq_overflow_dropped_total"
+    )
     waiting_consumers: int = _gauge("Consumers that wait for a message", "zoldyq_waiting_consumers")
     waiting_producers: int = _gauge("Producers that wait for room", "zoldyq_waiting_producers")
 

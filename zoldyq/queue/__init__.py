@@ -12,7 +12,14 @@ from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.line import Bell, ConsumerPlace, Place, ProducerPlace, Wake, deadline_after
 from zoldyq.queue.manager import QueueManager
 from zoldyq.queue.memory import MemoryBudget
-from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, Message, Receipt, now_us
+from zoldyq.queue.message import (
+    MESSAGE_OVERHEAD,
+    Delivery,
+    Message,
+    PolicyChange,
+    Receipt,
+    now_us,
+)
 from zoldyq.queue.message_queue import MessageQueue
 from zoldyq.queue.protocol import Queues
 
@@ -25,6 +32,7 @@ __all__ = [
     "Message",
     "MessageQueue",
     "Place",
+    "PolicyChange",
     "ProducerPlace",
     "QueueManager",
     "QueueStats",

@@ -25,6 +25,7 @@ class BlockingCalls(ABC):
         payloads: Sequence[bytes],
         at: int | None = None,
         *,
+        ttl: int | None = None,
         wake: Wake | None = None,
     ) -> Receipt | ProducerPlace:
         """Append to the queue, or stand in its line for room."""

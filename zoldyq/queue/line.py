@@ -63,12 +63,15 @@ class ProducerPlace:
     ``settled`` says that the wait is over. The queue sets it before it calls ``wake``.
     """
 
-    __slots__ = ("_lines", "error", "payloads", "receipt", "settled", "wake")
+    __slots__ = ("_lines", "error", "payloads", "receipt", "settled", "ttl", "wake")
 
-    def __init__(self, lines: Lines, wake: Wake, payloads: Sequence[bytes]) -> None:
+    def __init__(
+        self, lines: Lines, wake: Wake, payloads: Sequence[bytes], ttl: int | None
+    ) -> None:
         self._lines = lines
         self.wake = wake
         self.payloads = payloads
+        self.ttl = ttl  # their own lifetime in microseconds, from the moment they get in
         # All three are written under the queue's lock.
         self.settled = False
         self.receipt: Receipt | None = None

@@ -8,21 +8,22 @@ against no limit, and is forgotten when the last consumer leaves.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from zoldyq.contract.errors import (
-    InvalidCapacity,
     MaxQueuesReached,
     QueueClosed,
     QueueExists,
     QueueNotFound,
     ShuttingDown,
 )
+from zoldyq.contract.policy import Policy, check_fields
 from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.blocking import BlockingCalls
 from zoldyq.queue.line import ConsumerPlace, ProducerPlace, Wake
 from zoldyq.queue.memory import MemoryBudget
-from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, Receipt
+from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, PolicyChange, Receipt
 from zoldyq.queue.message_queue import MessageQueue
 
 #: A queue's messages are numbered within so many bits.
@@ -32,21 +33,25 @@ _NUMBER_BITS = 48
 class QueueManager(BlockingCalls):
     """Queues in this process: the one implementation of :class:`Queues` so far.
 
-    At most ``max_queues`` exist at once, each created on demand with ``default_capacity``; their
-    messages are charged ``max_bytes`` bytes at the most.
+    At most ``max_queues`` exist at once, and their messages are charged ``max_bytes`` bytes at
+    the most. A queue that is created on demand has ``default_capacity``, or the policy that
+    ``policy_of`` gives for its name. The queues ``declared`` are created at once. Without
+    ``auto_create`` there is nothing but these and what :meth:`create` creates.
     """
-
-    #: The largest capacity a queue may be given: what its messages alone would hold in memory
-    #: is far beyond any machine, so that a larger number is a mistake.
-    max_capacity = 1_000_000_000
 
     def __init__(
         self,
         default_capacity: int = 100_000,
         max_queues: int = 100,
         max_bytes: int = 1 << 30,
+        *,
+        policy_of: Callable[[str], Policy] | None = None,
+        declared: Iterable[str] = (),
+        auto_create: bool = True,
     ) -> None:
-        self._default_capacity = default_capacity
+        default = Policy(capacity=default_capacity)
+        self._policy_of = policy_of or (lambda _name: default)
+        self._auto_create = auto_create
         self._max_queues = max_queues
         self._budget = MemoryBudget(max_bytes)
         # Guards every field below; a queue's own lock may be taken inside it. Never held
@@ -60,6 +65,11 @@ class QueueManager(BlockingCalls):
         self._made = 0  # queues made so far
         self._dropped: dict[str, int] = {"deleted": 0, "shutdown": 0}
         self._draining = False
+        # Since when each queue that may be deleted when idle has not been used, in seconds of
+        # the monotonic clock, and what it had done by then. Belongs to the housekeeper's thread.
+        self._idle: dict[MessageQueue, tuple[tuple[int, ...], float]] = {}
+        for name in declared:
+            self.create(name)
 
     # -- producers and consumers ---------------------------------------------------------------
 
@@ -69,6 +79,7 @@ class QueueManager(BlockingCalls):
         payloads: Sequence[bytes],
         at: int | None = None,
         *,
+        ttl: int | None = None,
         wake: Wake | None = None,
     ) -> Receipt | ProducerPlace:
         """Append to the queue, creating it if need be, or stand in its line for room.
@@ -78,18 +89,20 @@ class QueueManager(BlockingCalls):
         with QueueClosed; beginning anew puts the messages into the queue's successor.
 
         Raises:
+            QueueNotFound: the name is new, and queues are not created on demand.
             MaxQueuesReached: the name is new, and there are as many queues as may be.
             ShuttingDown: the server is stopping.
-            QueueFull, BatchExceedsCapacity, MemoryLimit: as :meth:`MessageQueue.begin_enqueue`.
+            QueueFull, BatchExceedsCapacity, MessageTooLarge, MemoryLimit: as
+                :meth:`MessageQueue.begin_enqueue`.
         """
         while True:
             queue = self._queues.get(name)
             if queue is None:
-                queue, receipt = self._enqueue_first(name, payloads, at)
+                queue, receipt = self._enqueue_first(name, payloads, at, ttl)
                 if receipt is not None:
                     return receipt
             try:
-                return queue.begin_enqueue(payloads, at, wake=wake)
+                return queue.begin_enqueue(payloads, at, ttl=ttl, wake=wake)
             except QueueClosed:
                 continue  # it was deleted just now: begin anew
 
@@ -105,18 +118,25 @@ class QueueManager(BlockingCalls):
         """Take what is there, or stand in the queue's line, also if there is no queue yet.
 
         See :meth:`MessageQueue.begin_dequeue`. Nobody waits while the server is stopping.
+
+        Raises:
+            QueueNotFound: the caller would wait for a queue that only :meth:`create` creates.
         """
         queue = self._queues.get(name)
         if queue is not None:
             return queue.begin_dequeue(count, max_bytes, wake=wake, in_line=in_line)
         if wake is None:
             return Delivery([], 0)
+        policy = self._policy_of(name)
         with self._lock:
             queue = self._queues.get(name)
             if queue is None:
+                self._refuse_unless_created_on_demand(name)
                 # Under the manager's lock, so that the name cannot be forgotten in between. It
                 # wakes nobody: an awaited queue has no producers.
-                return self._await(name).begin_dequeue(count, max_bytes, wake=wake, in_line=in_line)
+                return self._await(name, policy).begin_dequeue(
+                    count, max_bytes, wake=wake, in_line=in_line
+                )
         return queue.begin_dequeue(count, max_bytes, wake=wake, in_line=in_line)
 
     def put_back(self, name: str, back: Delivery) -> None:
@@ -139,30 +159,43 @@ class QueueManager(BlockingCalls):
         """Drop the queue's messages and tell how many there were. Raises QueueNotFound."""
         return self._existing(name).purge()
 
-    def create(self, name: str, capacity: int) -> bool:
-        """Create a queue with a capacity of its own; tell whether it is new.
+    def create(self, name: str, /, **given: object) -> PolicyChange:
+        """Create a queue, with the given fields of a policy in the place of what holds for its
+        name; ``changed`` tells whether it is new.
 
         Raises:
-            QueueExists: it exists with another capacity.
-            InvalidCapacity: the capacity is below 1 or above :attr:`max_capacity`.
+            QueueExists: it exists with another value of a given field.
+            InvalidCapacity, InvalidPolicy, UnknownField: a field is wrong.
             MaxQueuesReached: there are as many queues as may be.
             ShuttingDown: the server is stopping.
         """
-        if not 1 <= capacity <= self.max_capacity:
-            raise InvalidCapacity(f"capacity must be a whole number from 1 to {self.max_capacity}")
+        fields = check_fields(given)
+        policy = self._policy_of(name).changed(fields)
         with self._lock:
             queue = self._queues.get(name)
-            created = queue is None
             if queue is None:
-                queue = self._create(name, capacity)
-        if queue.capacity != capacity:
+                self._create(name, policy)
+                return PolicyChange(True, policy)
+        present = queue.policy
+        differs = present.differs(fields)
+        if differs:
             raise QueueExists(
-                f"the queue exists with a capacity of {queue.capacity}: "
-                "delete it first, or leave it as it is",
+                "the queue exists with another policy: change it by PATCH, delete it first, or "
+                "leave it as it is",
                 queue_name=name,
-                queue_capacity=queue.capacity,
+                differs=differs,
+                **present.document(),
             )
-        return created
+        return PolicyChange(False, present)
+
+    def update(self, name: str, /, **given: object) -> PolicyChange:
+        """Change fields of a queue's policy: :meth:`MessageQueue.update`.
+
+        Raises:
+            QueueNotFound: there is no such queue.
+            InvalidCapacity, InvalidPolicy, UnknownField: a field is wrong; nothing is changed.
+        """
+        return self._existing(name).update(check_fields(given))
 
     def delete(self, name: str) -> int:
         """Delete a queue and end its waiters; tell how many messages were dropped with it.
@@ -206,6 +239,36 @@ class QueueManager(BlockingCalls):
         """Whether new messages are refused because the server is stopping."""
         with self._lock:
             return self._draining
+
+    # -- housekeeping -------------------------------------------------------------------------
+
+    def keep_house(self) -> None:
+        """Drop what has expired, and delete queues that are idle. One thread calls this, about
+        twice a second."""
+        now = time.monotonic()
+        queues = self._snapshot()
+        for queue in queues:
+            queue.expire_due()
+        idle: dict[MessageQueue, tuple[tuple[int, ...], float]] = {}
+        for queue in queues:
+            seconds = queue.policy.idle_seconds
+            activity = None if seconds is None else queue.activity()
+            if seconds is None or activity is None:
+                continue
+            before = self._idle.get(queue)
+            since = now if before is None or before[0] != activity else before[1]
+            idle[queue] = activity, since
+            if now - since >= seconds:
+                self._delete_if_idle(queue, activity)
+        self._idle = idle
+
+    def _delete_if_idle(self, queue: MessageQueue, activity: tuple[int, ...]) -> None:
+        with self._lock:
+            if self._queues.get(queue.name) is queue:
+                # Out of sight first: who finds it closed would look for its successor at once.
+                del self._queues[queue.name]
+                if not queue.close_if_idle(activity):
+                    self._queues[queue.name] = queue
 
     # -- stopping ----------------------------------------------------------------------------
 
@@ -252,7 +315,7 @@ class QueueManager(BlockingCalls):
         return queue
 
     def _enqueue_first(
-        self, name: str, payloads: Sequence[bytes], at: int | None
+        self, name: str, payloads: Sequence[bytes], at: int | None, ttl: int | None
     ) -> tuple[MessageQueue, Receipt | None]:
         """Create the queue of this name with its first messages, unless another thread was faster.
 
@@ -260,26 +323,29 @@ class QueueManager(BlockingCalls):
         would take along what another thread had put into it by then. Without a receipt the
         messages are still to be enqueued.
         """
+        policy = self._policy_of(name)
         with self._lock:
             queue = self._queues.get(name)
             if queue is not None:
                 return queue, None
+            self._refuse_unless_created_on_demand(name)
             if name in self._awaited:
-                return self._create(name, self._default_capacity), None
-            queue = self._new(name, self._default_capacity)
-            receipt = queue.begin_enqueue(payloads, at)  # wakes nobody, for nobody knows it yet
+                return self._create(name, policy), None
+            queue = self._new(name, policy)
+            # It wakes nobody, for nobody knows the queue yet.
+            receipt = queue.begin_enqueue(payloads, at, ttl=ttl)
             assert isinstance(receipt, Receipt), "without a wake nobody stands in line"
             self._queues[name] = queue
             return queue, receipt
 
-    def _create(self, name: str, capacity: int) -> MessageQueue:
+    def _create(self, name: str, policy: Policy) -> MessageQueue:
         """Create a queue; the caller holds the lock and knows that there is none."""
-        queue = self._new(name, capacity)
+        queue = self._new(name, policy)
         self._queues[name] = queue
         return queue
 
-    def _new(self, name: str, capacity: int) -> MessageQueue:
-        """Return a queue, or the one that is awaited, for :meth:`_replace`; under the lock."""
+    def _new(self, name: str, policy: Policy) -> MessageQueue:
+        """Return a queue, or the one that is awaited, to be added; under the lock."""
         self._refuse_if_draining()
         if len(self._queues) >= self._max_queues:
             raise MaxQueuesReached(
@@ -288,39 +354,40 @@ class QueueManager(BlockingCalls):
             )
         queue = self._awaited.pop(name, None)
         if queue is None:
-            return self._make(name, capacity)
-        queue.capacity = capacity  # no producer has seen it yet
+            return self._make(name, policy)
+        queue.update(policy.document())  # wakes nobody: no producer has seen it yet
         return queue
 
-    def _make(self, name: str, capacity: int) -> MessageQueue:
+    def _make(self, name: str, policy: Policy) -> MessageQueue:
         """Return a new queue. Its messages have higher numbers than those of any before it, so
         that what comes back from a predecessor goes to the head, in order."""
         assert self._lock.locked()
         self._made += 1
         return MessageQueue(
             name,
-            capacity,
-            self._budget,
+            budget=self._budget,
+            policy=policy,
             first=self._made << _NUMBER_BITS,
             when_unused=self._forget_if_unused,
         )
 
-    def _await(self, name: str) -> MessageQueue:
+    def _await(self, name: str, policy: Policy) -> MessageQueue:
         """Return the queue that is awaited under this name; the caller holds the lock."""
         queue = self._awaited.get(name)
         if queue is None:
-            queue = self._awaited[name] = self._make(name, self._default_capacity)
+            queue = self._awaited[name] = self._make(name, policy)
             if self._draining:
                 queue.close(stopping=True)
         return queue
 
-    def _forget_if_unused(self, queue: MessageQueue) -> None:
+    def _forget_if_unused(self, name: str) -> None:
         """Forget an awaited name when nobody waits for it any more."""
-        if self._queues.get(queue.name) is queue:
-            return
+        if name not in self._awaited:
+            return  # mostly: it is read without the lock, and again under it
         with self._lock:
-            if self._awaited.get(queue.name) is queue and not queue.stats().waiting_consumers:
-                del self._awaited[queue.name]
+            queue = self._awaited.get(name)
+            if queue is not None and queue.activity() is not None:
+                del self._awaited[name]
 
     def _snapshot(self) -> list[MessageQueue]:
         with self._lock:
@@ -335,3 +402,11 @@ class QueueManager(BlockingCalls):
         """Raise ShuttingDown while draining; the caller holds the lock."""
         if self._draining:
             raise ShuttingDown("the server is shutting down: send the message elsewhere, or later")
+
+    def _refuse_unless_created_on_demand(self, name: str) -> None:
+        if not self._auto_create and not self._draining:
+            raise QueueNotFound(
+                "there is no such queue, and this server creates none on demand: create it by PUT, "
+                "or check the name",
+                queue_name=name,
+            )

@@ -35,7 +35,7 @@ class MemoryBudget:
             return peak
 
     def reserve(self, size: int) -> None:
-        """Charge ``size`` bytes.
+        """Charge ``size`` bytes; they may be fewer than none where others are given back for them.
 
         Raises:
             MemoryLimit: they would pass the limit; nothing is charged.

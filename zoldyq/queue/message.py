@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
+
+from zoldyq.contract.policy import Policy
 
 #: Bytes a queued message is charged beyond its payload: the payload object's own header, the
 #: message, its time stamp and its place in the deque.
@@ -33,6 +36,15 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     enqueued_at: int
 
 
+class LimitedMessage(Message, frozen=True, gc=False):
+    """A message with a lifetime of its own: ``ttl`` microseconds from ``enqueued_at`` on.
+
+    It takes 16 bytes more than others. The number itself is shared by all messages of a call.
+    """
+
+    ttl: int
+
+
 def cost_of(messages: Sequence[Message]) -> int:
     """Return the bytes that these messages are charged for while they are queued."""
     return sum([len(message.payload) for message in messages]) + MESSAGE_OVERHEAD * len(messages)
@@ -42,12 +54,14 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     """Proof that messages were accepted.
 
     ``count`` messages with the time stamp ``enqueued_at`` (microseconds since the epoch);
-    ``queue_size`` messages were in the queue right after.
+    ``queue_size`` messages were in the queue right after. ``dropped`` of the oldest messages had
+    to go for them.
     """
 
     count: int
     queue_size: int
     enqueued_at: int
+    dropped: int = 0
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -64,3 +78,10 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     def rest(self, count: int) -> Delivery:
         """Return this delivery without its first ``count`` messages."""
         return Delivery(self.messages[count:], self.queue_size, self.numbers[count:])
+
+
+class PolicyChange(NamedTuple):
+    """What became of a request to create a queue or to change its policy."""
+
+    changed: bool
+    policy: Policy

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.line import ConsumerPlace, ProducerPlace, Wake
-from zoldyq.queue.message import Delivery, Receipt
+from zoldyq.queue.message import Delivery, PolicyChange, Receipt
 
 
 class Queues(Protocol):
@@ -23,6 +23,7 @@ class Queues(Protocol):
         payloads: Sequence[bytes],
         at: int | None = None,
         *,
+        ttl: int | None = None,
         wake: Wake | None = None,
     ) -> Receipt | ProducerPlace:
         """Append to the queue, creating it if need be, or stand in its line for room:
@@ -49,8 +50,14 @@ class Queues(Protocol):
     def purge(self, name: str) -> int:
         """Drop the queue's messages; tell how many. Raises QueueNotFound for an unknown name."""
 
-    def create(self, name: str, capacity: int) -> bool:
-        """Create a queue; tell whether it is new. Raises QueueExists, MaxQueuesReached."""
+    def create(self, name: str, /, **given: object) -> PolicyChange:
+        """Create a queue with these fields of a policy: :meth:`QueueManager.create`."""
+
+    def update(self, name: str, /, **given: object) -> PolicyChange:
+        """Change fields of a queue's policy at once. Raises QueueNotFound."""
+
+    def keep_house(self) -> None:
+        """Do what is due: drop what has expired, delete what is idle. Called twice a second."""
 
     def delete(self, name: str) -> int:
         """Delete a queue, ending its waiters; tell how many messages it held."""
@@ -92,7 +99,3 @@ class Queues(Protocol):
     @property
     def draining(self) -> bool:
         """Whether new messages are refused because the server is stopping."""
-
-    @property
-    def max_capacity(self) -> int:
-        """The largest capacity that :meth:`create` takes."""

@@ -1,70 +1,127 @@
-"""The messages of one queue, and all accounting: order, bytes, the shared budget, counters.
+"""The messages of one queue, and all accounting: bytes, the shared budget, lifetimes, counters.
 
-Each way for a message to come or to go is written here, and counted here. Lines of those who
+Each way for a message to come or to go is written here, and counted here. The lines of those who
 wait are the business of :class:`~zoldyq.queue.message_queue.MessageQueue`, which extends this.
 
-**Order.** Messages are numbered as they arrive, and the numbers need no memory: messages only
-leave at the head, so those in the queue are the last ones that arrived. Only messages that came
-back have their numbers written down, in front of the others. So two threads that put messages
-back leave them in the right order, whichever is first.
+**Lifetime.** A message expires ``ttl_seconds`` of the queue after its time stamp, or sooner if it
+has a lifetime of its own. What has expired is dropped once it is at the head. ``_soonest`` is a
+time before which nothing in the queue expires, so that most calls need not look.
 """
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from bisect import bisect_left
-from collections import deque
 from collections.abc import Sequence
 from itertools import islice, repeat
 from time import time_ns
-from typing import TypeVar
 
+from zoldyq.contract.policy import Policy
 from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.memory import MemoryBudget
 from zoldyq.queue.message import (
     MESSAGE_OVERHEAD,
     Delivery,
+    LimitedMessage,
     Message,
     Receipt,
     cost_of,
     now_us,
 )
+from zoldyq.queue.order import Order
 
-_T = TypeVar("_T")
+#: Messages that are dropped in one go. It takes about 1 ms; others get the lock in between.
+SECTION = 2_000
+
+#: What keeps a single message from leaving by the quick way. Messages may expire, so look at the
+#: clock; or producers wait for the room, or messages that came back have numbers.
+CLOCK, CLOSED = 1, 2
+
+#: A time that never comes, and a lifetime that never ends.
+_NEVER = 1 << 61
+
+#: Messages that follow on one another have ascending time stamps but for this much, in
+#: microseconds: the stamp is taken before the lock is, by an event loop once a turn.
+_DISORDER = 1_000_000
+
+#: Of so few messages it is worth finding the one that expires first.
+_FEW = 200
 
 
-class Store(ABC):
+class Store(Order, ABC):
     """The messages of a queue and what is counted of them.
 
     Methods with an underscore expect that the caller holds the lock. ``budget``, where given, is
     shared with other queues. ``first`` is the number of the first message to come.
     """
 
-    def __init__(self, capacity: int, budget: MemoryBudget | None, first: int) -> None:
-        self.capacity = capacity
+    __slots__ = (
+        "_acquire",
+        "_budget",
+        "_bytes",
+        "_created_at",
+        "_dequeue_timeout_total",
+        "_detour_in",
+        "_detour_out",
+        "_drops_oldest",
+        "_expired_total",
+        "_irregular",
+        "_lock",
+        "_max_bytes",
+        "_mortal",
+        "_overflow_dropped_total",
+        "_policy",
+        "_purged_total",
+        "_put_back_total",
+        "_queue_full_total",
+        "_release",
+        "_replaces",
+        "_soonest",
+        "_soonest_ns",
+        "_ttl",
+        "capacity",
+    )
+
+    def __init__(self, policy: Policy, budget: MemoryBudget | None, first: int) -> None:
+        super().__init__(first)
         self._budget = budget
-        # Guards every field below and those of MessageQueue. Never held across I/O, a wait or a
-        # wake-up; the only lock ever taken inside it is the budget's.
+        # Guards every field below, those of Order and those of MessageQueue. Never held across
+        # I/O, a wait or a wake-up; the only lock ever taken inside it is the budget's.
         self._lock = threading.Lock()
         # The busiest methods take it by these: a `with` costs 150 ns, these two 75.
         self._acquire = self._lock.acquire
         self._release = self._lock.release
-        self._messages: deque[Message] = deque()
-        # Ascending numbers of the first messages in the deque, those that came back. All others
-        # follow on one another up to `_next`.
-        self._numbers: deque[int] = deque()
-        self._first = first
-        self._next = first  # the number of the next message to arrive
-        # Whether something stands in the way of the quick way in or out of a single message.
+        # What stands in the way of the quick way in or out of a single message.
         self._detour_in = False
-        self._detour_out = False
+        self._detour_out = 0
+        # Whether a message that finds the queue full may simply take the place of the oldest.
+        self._replaces = False
         self._bytes = 0
         self._created_at = now_us()
+        self._soonest = self._soonest_ns = 0
+        self._irregular = False  # whether there may be messages with a lifetime of their own
         self._queue_full_total = 0
         self._dequeue_timeout_total = 0
         self._put_back_total = 0
         self._purged_total = 0
+        self._expired_total = 0
+        self._overflow_dropped_total = 0
+        self._obey(policy)
+
+    def _obey(self, policy: Policy) -> None:
+        """Take a policy, and hold in plain fields what the hot path asks for."""
+        self._policy = policy
+        self.capacity = policy.capacity
+        self._max_bytes = policy.max_bytes
+        self._drops_oldest = policy.overflow == "drop_oldest"
+        self._ttl = None if policy.ttl_seconds is None else int(policy.ttl_seconds * 1_000_000)
+        self._set_soonest(0)  # under this policy: not known until the messages have been looked at
+        self._look_at_lifetimes()
+
+    @property
+    def policy(self) -> Policy:
+        """How the queue deals with its messages now."""
+        return self._policy
 
     def __len__(self) -> int:
         with self._lock:
@@ -81,13 +138,24 @@ class Store(ABC):
         cost = len(payload) + MESSAGE_OVERHEAD
         self._acquire()
         try:
-            if not (self._detour_in or len(self._messages) >= self.capacity):
-                if self._budget is not None:
-                    self._budget.reserve(cost)
-                self._messages.append(Message(payload, at))
-                self._bytes += cost
-                self._next += 1
-                return Receipt(1, len(self._messages), at)
+            if not self._detour_in:
+                if len(self._messages) < self.capacity:
+                    if self._budget is not None:
+                        self._budget.reserve(cost)
+                    self._messages.append(Message(payload, at))
+                    self._bytes += cost
+                    self._next += 1
+                    return Receipt(1, len(self._messages), at)
+                if self._replaces and at < self._soonest:
+                    cost -= len(self._messages[0].payload) + MESSAGE_OVERHEAD
+                    if self._budget is not None:
+                        self._budget.reserve(cost)
+                    self._messages.popleft()
+                    self._messages.append(Message(payload, at))
+                    self._bytes += cost
+                    self._next += 1
+                    self._overflow_dropped_total += 1
+                    return Receipt(1, len(self._messages), at, 1)
         finally:
             self._release()
         return self.enqueue_many((payload,), timeout)
@@ -104,7 +172,9 @@ class Store(ABC):
         """
         self._acquire()
         try:
-            if self._messages and not self._detour_out:
+            if self._messages and (
+                not self._detour_out or (self._detour_out == 1 and time_ns() < self._soonest_ns)
+            ):
                 message = self._messages.popleft()
                 cost = len(message.payload) + MESSAGE_OVERHEAD
                 self._bytes -= cost
@@ -126,8 +196,14 @@ class Store(ABC):
 
     # -- coming ------------------------------------------------------------------------------
 
-    def _append(self, payloads: Sequence[bytes], at: int) -> None:
-        """Append new messages, charging the budget first. Raises MemoryLimit."""
+    def _append(
+        self, payloads: Sequence[bytes], at: int, ttl: int | None = None, dropping: int = 0
+    ) -> None:
+        """Append new messages, charging the budget first. Raises MemoryLimit.
+
+        ``ttl`` is their own lifetime in microseconds, None for that of the queue. ``dropping``
+        of the oldest messages go for them.
+        """
         if not payloads:
             return
         single = len(payloads) == 1  # a way of its own spares half of this method's time
@@ -135,59 +211,76 @@ class Store(ABC):
             cost = len(payloads[0]) + MESSAGE_OVERHEAD
         else:
             cost = sum(map(len, payloads)) + MESSAGE_OVERHEAD * len(payloads)
+        freed = cost_of(list(islice(self._messages, dropping))) if dropping else 0
         if self._budget is not None:
-            self._budget.reserve(cost)
-        if single:
+            self._budget.reserve(cost - freed)
+        if dropping:
+            self._pop(dropping)
+            self._bytes -= freed
+            self._overflow_dropped_total += dropping
+        if ttl is not None:
+            self._messages.extend(map(LimitedMessage, payloads, repeat(at), repeat(ttl)))
+            self._irregular = self._mortal = True
+            self._detour_out = self._detour_out or CLOCK
+            self._set_soonest(min(self._soonest, at + ttl))
+        elif single:
             self._messages.append(Message(payloads[0], at))
         else:
             self._messages.extend(map(Message, payloads, repeat(at)))
         self._bytes += cost
         self._next += len(payloads)
 
-    def _append_beyond(self, wanted: int, payloads: Sequence[bytes], at: int) -> Delivery:
+    def _append_beyond(
+        self, wanted: int, payloads: Sequence[bytes], at: int, ttl: int | None
+    ) -> Delivery:
         """Append new messages but the first ``wanted``, which are returned for those who wait.
 
-        The queue is empty. Raises MemoryLimit, and then nothing has changed.
+        The queue is empty, or nothing is wanted. Raises MemoryLimit, and then nothing has changed.
         """
         first = self._next
-        self._append(payloads[wanted:], at)
-        passing = [Message(payload, at) for payload in payloads[:wanted]]
+        self._append(payloads[wanted:] if wanted else payloads, at, ttl)
+        passing = [
+            Message(payload, at) if ttl is None else LimitedMessage(payload, at, ttl)
+            for payload in payloads[:wanted]
+        ]
         self._next += len(passing)
         return Delivery(passing, 0, range(first, first + len(passing)))
 
-    def _with_numbers(self, messages: Sequence[Message]) -> Delivery:
-        """Return messages of unknown origin with the numbers in front of the head."""
-        head = self._numbers[0] if self._numbers else self._next - len(self._messages)
-        return Delivery(list(messages), 0, range(head - len(messages), head))
+    def _come_back(self, back: Delivery) -> Delivery:
+        """Count messages that come back; return those that have not expired meanwhile."""
+        self._put_back_total += len(back.messages)
+        now = now_us()
+        living = [at for at, message in enumerate(back.messages) if self._expiry(message) > now]
+        if len(living) == len(back.messages):
+            return back
+        self._expired_total += len(back.messages) - len(living)
+        messages = [back.messages[at] for at in living]
+        return Delivery(messages, back.queue_size, [back.numbers[at] for at in living])
 
-    def _insert(self, back: Delivery) -> None:
-        """Insert messages that came back, each where its number says."""
+    def _return(self, back: Delivery) -> None:
+        """Insert messages that came back, which are charged but never refused."""
         assert self._lock.locked()
-        messages, numbers = back.messages, back.numbers
-        place = bisect_left(self._numbers, numbers[0])
-        if place == bisect_left(self._numbers, numbers[-1]):
-            _insert_at(place, self._messages, messages)
-            _insert_at(place, self._numbers, numbers)
-        else:  # some that are back already belong between them
-            for message, number in zip(messages, numbers, strict=True):
-                place = bisect_left(self._numbers, number)
-                self._messages.insert(place, message)
-                self._numbers.insert(place, number)
-        self._detour_out = True
-        cost = cost_of(messages)
+        self._insert(back)
+        cost = cost_of(back.messages)
         self._bytes += cost
         if self._budget is not None:
             self._budget.charge(cost)
+        self._irregular |= any(type(message) is LimitedMessage for message in back.messages)
+        first = min(map(self._expiry, back.messages))
+        self._set_soonest(min(self._soonest, first))
+        self._mortal = self._irregular or self._ttl is not None
 
     # -- going -------------------------------------------------------------------------------
 
     def _take(self, count: int, max_bytes: int | None) -> Delivery:
         """Take up to ``count`` messages, at least one, with payloads of up to ``max_bytes``.
 
-        The queue is not empty.
+        The queue is not empty. If messages in it may have expired, the delivery can be empty.
         """
         queued = self._messages
         first = self._next - len(queued)
+        if self._mortal and (now := time_ns() // 1000) >= self._soonest:
+            return self._take_living(count, max_bytes, now)
         if count == 1:
             taken = [queued.popleft()]
             cost = len(taken[0].payload) + MESSAGE_OVERHEAD
@@ -218,25 +311,112 @@ class Store(ABC):
             cost = cost_of(taken)
         return taken, cost
 
-    def _take_numbers(self, count: int, first: int) -> Sequence[int]:
-        """Return the numbers of ``count`` messages; ``first`` would be that of the first one
-        if none had come back."""
-        written_down = min(count, len(self._numbers))
-        numbers = [self._numbers.popleft() for _ in repeat(None, written_down)]
-        numbers.extend(range(first + written_down, first + count))
-        return numbers
+    def _take_living(self, count: int, max_bytes: int | None, now: int) -> Delivery:
+        """Take messages one by one and drop those that have expired, a section at the most."""
+        messages: list[Message] = []
+        numbers: list[int] = []
+        room = _NEVER if max_bytes is None else max_bytes
+        for _ in repeat(None, SECTION + count):
+            if not self._messages or len(messages) == count:
+                break
+            head = self._messages[0]
+            if self._expiry(head) <= now:
+                self._drop(1)
+                self._expired_total += 1
+                continue
+            room -= len(head.payload)
+            if room < 0 and messages:
+                break
+            numbers += self._take_numbers(1, self._next - len(self._messages))
+            messages.append(self._messages.popleft())
+            self._free(len(head.payload) + MESSAGE_OVERHEAD)
+        self._look_at_lifetimes()
+        return Delivery(messages, len(self._messages), numbers)
+
+    def _expire(self, now: int) -> int:
+        """Drop what has expired at the head, a section at the most; tell how many there were."""
+        due = 0
+        for message in islice(self._messages, SECTION):
+            if self._expiry(message) > now:
+                break
+            due += 1
+        self._drop(due)
+        self._expired_total += due
+        if due < SECTION:
+            self._look_at_lifetimes()
+        return due
+
+    def _shed(self) -> bool:
+        """Drop what is beyond the policy's bounds, a section at the most; tell whether that was
+        all. For a queue that drops its oldest."""
+        surplus = self._surplus(0, 0, SECTION)
+        self._drop(surplus)
+        self._overflow_dropped_total += surplus
+        return surplus < SECTION
+
+    def _surplus(self, count: int, cost: int, limit: int | None = None) -> int:
+        """Return how many of the oldest have to go for ``count`` messages of this cost.
+
+        It is more than there are if the messages would not fit even then, and ``limit`` at most.
+        """
+        surplus = max(len(self._messages) + count - self.capacity, 0)
+        if self._max_bytes is not None:
+            excess = self._bytes + cost - self._max_bytes
+            place = 0
+            for message in islice(self._messages, limit):
+                if excess <= 0:
+                    break
+                excess -= len(message.payload) + MESSAGE_OVERHEAD
+                place += 1
+            surplus = max(surplus, place + (excess > 0))
+        return surplus if limit is None else min(surplus, limit)
 
     def _drop_all(self) -> int:
         """Drop every message, as purged; return how many there were."""
-        assert self._lock.locked()
         dropped = len(self._messages)
-        self._messages.clear()
-        self._numbers.clear()
-        if self._budget is not None:
-            self._budget.release(self._bytes)
-        self._bytes = 0
+        self._drop(dropped)
         self._purged_total += dropped
         return dropped
+
+    def _drop(self, count: int) -> None:
+        """Take messages off the head for good. The caller counts why."""
+        assert self._lock.locked()
+        self._free(cost_of(self._pop(count)))
+
+    def _free(self, cost: int) -> None:
+        self._bytes -= cost
+        if self._budget is not None:
+            self._budget.release(cost)
+
+    # -- lifetimes ---------------------------------------------------------------------------
+
+    def _expiry(self, message: Message) -> int:
+        """Return when a message expires, in microseconds since the epoch."""
+        ttl = _NEVER if self._ttl is None else self._ttl
+        if type(message) is LimitedMessage and message.ttl < ttl:
+            ttl = message.ttl
+        return message.enqueued_at + ttl
+
+    def _set_soonest(self, soonest: int) -> None:
+        self._soonest = soonest
+        self._soonest_ns = soonest * 1000
+
+    def _look_at_lifetimes(self) -> None:
+        """Find out again whether something may expire, and when the first may.
+
+        Messages without a lifetime of their own expire in their order, but for a little disorder
+        of their time stamps; so the head tells for all that are there and all that will come.
+        """
+        if not self._messages:
+            self._irregular = False
+        self._mortal = self._irregular or self._ttl is not None
+        if not self._mortal:
+            self._set_soonest(_NEVER)
+        elif not self._irregular:
+            head = self._messages[0] if self._messages else Message(b"", now_us())
+            self._set_soonest(self._expiry(head) - _DISORDER)
+        elif len(self._messages) <= _FEW:
+            self._set_soonest(min(map(self._expiry, self._messages)) - _DISORDER)
 
     # -- looking -----------------------------------------------------------------------------
 
@@ -244,6 +424,9 @@ class Store(ABC):
         """Look at up to ``count`` of the oldest messages without taking them."""
         with self._lock:
             messages = list(islice(self._messages, count))
+            if self._mortal:
+                now = now_us()
+                messages = [message for message in messages if self._expiry(message) > now]
             if max_bytes is not None:
                 del messages[_count_within(messages, max_bytes) :]
             return Delivery(messages, len(self._messages))
@@ -251,31 +434,27 @@ class Store(ABC):
     def _stats(self, waiting_consumers: int, waiting_producers: int) -> QueueStats:
         enqueued = self._next - self._first
         size = len(self._messages)
+        gone = self._purged_total + self._expired_total + self._overflow_dropped_total
         age = max(now_us() - self._messages[0].enqueued_at, 0) if size else 0
         return QueueStats(
             size=size,
-            capacity=self.capacity,
+            **self._policy.document(),
             utilization=round(size / self.capacity, 6),
             bytes=self._bytes,
             oldest_age_seconds=age / 1_000_000,
             created_at=self._created_at,
             enqueued_total=enqueued,
             # Derived, so that nothing can be lost between two counters.
-            dequeued_total=enqueued + self._put_back_total - self._purged_total - size,
+            dequeued_total=enqueued + self._put_back_total - gone - size,
             queue_full_total=self._queue_full_total,
             dequeue_timeout_total=self._dequeue_timeout_total,
             put_back_total=self._put_back_total,
             purged_total=self._purged_total,
+            expired_total=self._expired_total,
+            overflow_dropped_total=self._overflow_dropped_total,
             waiting_consumers=waiting_consumers,
             waiting_producers=waiting_producers,
         )
-
-
-def _insert_at(place: int, line: deque[_T], new: Sequence[_T]) -> None:
-    """Insert several items so that ``new[0]`` is at ``place``."""
-    line.rotate(-place)
-    line.extendleft(reversed(new))
-    line.rotate(place)
 
 
 def _count_within(messages: Sequence[Message], max_bytes: int) -> int:

@@ -18,6 +18,7 @@ from zoldyq.config import Settings
 from zoldyq.queue import QueueManager
 from zoldyq.server import machine, notices
 from zoldyq.server.heap import HeapTrimmer
+from zoldyq.server.housekeeping import HOUSEKEEPING_SECONDS, make_queues
 from zoldyq.server.log import set_up_logging
 from zoldyq.server.native.http.engine import Times
 from zoldyq.server.native.server import NativeLimits, NativeServer
@@ -28,8 +29,6 @@ _log = logging.getLogger("zoldyq")
 
 #: How often to look whether the queues have run empty while draining, in seconds.
 _DRAIN_LOOK = 0.02
-#: How often to look whether memory can be given back, in seconds.
-_HEAP_LOOK = 1.0
 #: How long WebSocket sessions and workers get to end, in seconds.
 _END_SECONDS = 5.0
 #: How long the last lines of the log may take to be written, in seconds.
@@ -74,7 +73,7 @@ def serve(settings: Settings) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    manager = QueueManager(settings.default_queue_capacity, settings.max_queues, settings.max_bytes)
+    manager = make_queues(settings)
     app = create_app(settings, manager, connections=lambda: server.connections)
     server = make_server(settings, app)
     try:
@@ -87,7 +86,8 @@ def _serve(settings: Settings) -> int:
     notices.say_where(settings, addresses)
     notices.warn(settings)
     trimmer = HeapTrimmer()
-    while not stop.wait(_HEAP_LOOK):
+    while not stop.wait(HOUSEKEEPING_SECONDS):
+        manager.keep_house()
         trimmer.look(manager.take_peak_bytes(), manager.bytes_held)
     shut_down(server, app, manager, settings.drain_seconds)
     return 0
@@ -141,6 +141,7 @@ def shut_down(server: Server, app: ZoldyQApp, manager: QueueManager, drain_secon
     manager.drain()
     deadline = time.monotonic() + drain_seconds
     while manager.size and time.monotonic() < deadline:
+        manager.keep_house()
         time.sleep(_DRAIN_LOOK)
     app.sessions.close_all(_END_SECONDS)
     server.stop(_END_SECONDS)

@@ -35,13 +35,14 @@ from zoldyq.wire.replies import (
 from zoldyq.wire.requests import (
     Buffer,
     FlowControl,
-    parse_capacity,
     parse_count,
     parse_enqueue,
     parse_flow_control,
     parse_ndjson,
+    parse_policy,
     parse_query,
     parse_timeout,
+    parse_ttl,
 )
 
 __all__ = [
@@ -66,13 +67,14 @@ __all__ = [
     "is_ndjson",
     "members_of",
     "not_enqueued",
-    "parse_capacity",
     "parse_count",
     "parse_enqueue",
     "parse_flow_control",
     "parse_ndjson",
+    "parse_policy",
     "parse_query",
     "parse_timeout",
+    "parse_ttl",
     "peek_reply",
     "put_back_document",
     "streamed",

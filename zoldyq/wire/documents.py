@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from zoldyq.contract.errors import ERRORS
+from zoldyq.contract.policy import Overflow
 from zoldyq.contract.statistics import QueueStats
 
 Whole = Annotated[int, Meta(ge=0)]
@@ -23,6 +24,9 @@ Seconds = Annotated[float, Meta(ge=0)]
 Yes = Annotated[bool, Meta(extra_json_schema={"const": True})]
 AnyJson = Annotated[Raw, Meta(description="Any JSON, kept as it was written")]
 BatchCount = Annotated[int, Meta(ge=1, description="Given for a batch")]
+DroppedCount = Annotated[
+    int, Meta(ge=1, description="Given if so many of the oldest messages had to go for these")
+]
 Code = Annotated[str, Meta(extra_json_schema={"enum": sorted(ERRORS)})]
 
 
@@ -34,6 +38,7 @@ class Enqueued(Struct, kw_only=True):
     count: BatchCount | UnsetType = UNSET
     queue_size: Whole
     enqueued_at: Whole
+    dropped: DroppedCount | UnsetType = UNSET
 
 
 class Message(Struct):
@@ -78,11 +83,27 @@ class StreamedMessages(Struct):
 
 
 class Created(Struct):
-    """Whether a queue is new."""
+    """Whether a queue is new, and its policy."""
 
     created: bool
     queue_name: str
     capacity: Whole
+    max_bytes: Whole | None
+    ttl_seconds: Seconds | None
+    overflow: Overflow
+    idle_seconds: Seconds | None
+
+
+class Changed(Struct):
+    """Whether the policy of a queue is another one now, and which."""
+
+    changed: bool
+    queue_name: str
+    capacity: Whole
+    max_bytes: Whole | None
+    ttl_seconds: Seconds | None
+    overflow: Overflow
+    idle_seconds: Seconds | None
 
 
 class Deleted(Struct):

@@ -53,17 +53,19 @@ def enqueue_reply(name: str, receipt: Receipt, batch: bool) -> Reply:
 def enqueued(name: str, receipt: Receipt, batch: bool) -> bytes:
     """Return the document that acknowledges messages, over HTTP and WebSocket alike."""
     if batch:
-        return b'{"queued":true,"queue_name":"%b","count":%d,"queue_size":%d,"enqueued_at":%d}' % (
+        document = (
+            b'{"queued":true,"queue_name":"%b","count":%d,"queue_size":%d,"enqueued_at":%d}'
+            % (name.encode(), receipt.count, receipt.queue_size, receipt.enqueued_at)
+        )
+    else:
+        document = b'{"queued":true,"queue_name":"%b","queue_size":%d,"enqueued_at":%d}' % (
             name.encode(),
-            receipt.count,
             receipt.queue_size,
             receipt.enqueued_at,
         )
-    return b'{"queued":true,"queue_name":"%b","queue_size":%d,"enqueued_at":%d}' % (
-        name.encode(),
-        receipt.queue_size,
-        receipt.enqueued_at,
-    )
+    if receipt.dropped:
+        return b'%b,"dropped":%d}' % (document[:-1], receipt.dropped)
+    return document
 
 
 def not_enqueued(error: ZoldyQError) -> bytes:

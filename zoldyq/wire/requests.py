@@ -7,23 +7,27 @@ again would change all three. Raw checks the grammar but not the text, hence the
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from zoldyq.contract.errors import (
-    InvalidCapacity,
     InvalidCount,
     InvalidJson,
+    InvalidPolicy,
     InvalidTimeout,
+    InvalidTtl,
     MissingPayload,
     UnknownField,
     UnknownParameter,
     ZoldyQError,
 )
+from zoldyq.contract.policy import MAX_SECONDS
 
 Buffer = bytes | bytearray
 _T = TypeVar("_T")
@@ -32,10 +36,6 @@ _T = TypeVar("_T")
 class _Envelope(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     payload: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     payloads: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
-
-
-class _Creation(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    capacity: int
 
 
 class FlowControl(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -52,7 +52,7 @@ class FlowControl(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_line = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_lines = msgspec.json.Decoder(msgspec.Raw).decode_lines
-_decode_creation = msgspec.json.Decoder(_Creation).decode
+_decode_policy = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_flow_control = msgspec.json.Decoder(FlowControl).decode
 
@@ -152,17 +152,25 @@ def parse_ndjson(body: Buffer) -> tuple[Sequence[bytes], bool]:
     return payloads, True
 
 
-def parse_capacity(body: Buffer) -> int:
-    """Return the capacity that a request for a new queue asks for.
+def parse_policy(body: Buffer) -> Mapping[str, object]:
+    """Return the fields of a policy that a request gives, by their names and not yet checked.
 
     Raises:
-        InvalidJson, UnknownField: as :func:`parse_enqueue`.
-        InvalidCapacity: there is none, or it is no whole number.
+        InvalidJson: as :func:`parse_enqueue`.
+        InvalidPolicy: it is JSON, but no object.
+        UnknownField: it holds a field twice.
     """
-    creation = _parse_small(
-        body, _decode_creation, InvalidCapacity, 'send {"capacity": n} with a whole number n'
-    )
-    return creation.capacity
+    _check_utf8(body)
+    hint = 'send an object with fields of a policy, such as {"capacity": 1000}'
+    try:
+        given = _decode_policy(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        reason = _explain(error, body, hint)
+        raise (InvalidPolicy(hint) if isinstance(reason, MissingPayload) else reason) from None
+    # The decoder keeps the last of two equal keys; this one keeps both.
+    if len(json.loads(body, object_pairs_hook=tuple)) != len(given):
+        raise UnknownField(f"the body has a field twice: {hint}")
+    return given
 
 
 def parse_flow_control(text: Buffer, max_credit: int) -> FlowControl:
@@ -231,6 +239,26 @@ def parse_timeout(text: str | None, maximum: float) -> float:
         return timeout
     raise InvalidTimeout(
         f"timeout must be a number of seconds from 0 to {maximum:g}", minimum=0, maximum=maximum
+    )
+
+
+@lru_cache(1024)
+def parse_ttl(text: str | None) -> int | None:
+    """Return a ``ttl`` parameter, given in seconds, in microseconds; None if there is none.
+
+    The same text gives the same object: messages with it share the number.
+
+    Raises:
+        InvalidTtl: it is no number above 0 and up to 31 days.
+    """
+    if text is None:
+        return None
+    if _SECONDS.fullmatch(text) is not None and 0 < (ttl := float(text)) <= MAX_SECONDS:
+        return max(int(ttl * 1_000_000), 1)
+    raise InvalidTtl(
+        f"ttl must be a number of seconds above 0 and up to {MAX_SECONDS}",
+        minimum=0,
+        maximum=MAX_SECONDS,
     )
 
 

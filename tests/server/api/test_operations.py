@@ -15,14 +15,17 @@ from zoldyq.contract.errors import (
     InvalidCapacity,
     InvalidCount,
     InvalidJson,
+    InvalidPolicy,
     InvalidQueueName,
     InvalidTimeout,
+    InvalidTtl,
     MaxQueuesReached,
     MemoryLimit,
     QueueExists,
     QueueFull,
     QueueNotFound,
     ShuttingDown,
+    UnknownField,
     ZoldyQError,
 )
 from zoldyq.metrics.durations import Durations
@@ -301,7 +304,7 @@ class TestWaitingForMessages:
     def test_a_wait_in_vain_ends_with_nothing(
         self, operations: Operations, manager: QueueManager
     ) -> None:
-        manager.create("emails", 3)
+        manager.create("emails", capacity=3)
         reply = waiting_consumer(operations).finish(expired=True)
         assert reply is not None
         assert reply.status == 204
@@ -330,7 +333,7 @@ class TestWaitingForMessages:
     def test_deletion_and_shutdown_end_the_wait(
         self, operations: Operations, manager: QueueManager, end: str
     ) -> None:
-        manager.create("emails", 3)
+        manager.create("emails", capacity=3)
         bell = Bell()
         wait = dequeue(operations, "timeout=5", wake=bell.ring)
         assert isinstance(wait, DequeueWait)
@@ -445,7 +448,15 @@ class TestAdministration:
         for status, created in ((201, True), (200, False)):
             reply = operations.create_queue("emails", b'{"capacity":7}')
             assert reply.status == status
-            assert document(reply) == {"created": created, "queue_name": "emails", "capacity": 7}
+            assert document(reply) == {
+                "created": created,
+                "queue_name": "emails",
+                "capacity": 7,
+                "max_bytes": None,
+                "ttl_seconds": None,
+                "overflow": "reject",
+                "idle_seconds": None,
+            }
 
     @pytest.mark.parametrize(
         ("body", "refusal"),
@@ -453,7 +464,15 @@ class TestAdministration:
             (b'{"capacity":8}', QueueExists),
             (b'{"capacity":0}', InvalidCapacity),
             (b'{"capacity":99999999999999999999}', InvalidCapacity),
-            (b"{}", InvalidCapacity),
+            (b'{"capacity":"7"}', InvalidCapacity),
+            (b'{"capacity":7.0}', InvalidCapacity),
+            (b'{"capacity":null}', InvalidCapacity),
+            (b'{"max_bytes":5}', InvalidPolicy),
+            (b'{"ttl_seconds":0}', InvalidPolicy),
+            (b'{"overflow":"drop"}', InvalidPolicy),
+            (b'{"idle_seconds":true}', InvalidPolicy),
+            (b'{"capacity":7,"name":"emails"}', UnknownField),
+            (b"[]", InvalidPolicy),
             (b"", InvalidJson),
         ],
     )
@@ -464,6 +483,43 @@ class TestAdministration:
         with pytest.raises(refusal):
             operations.create_queue("emails", body)
         assert document(operations.show_queue("emails"))["capacity"] == 7
+
+    def test_a_policy_is_changed_at_once(self, operations: Operations) -> None:
+        fill(operations)
+        wait = waiting_producer(operations, b'{"payload":4}')
+        changed = document(operations.update_queue("emails", b'{"capacity":4}'))
+        assert (changed["changed"], changed["capacity"]) == (True, 4)
+        assert document(wait.finish())["queue_size"] == 4
+        same = document(operations.update_queue("emails", b"{}"))
+        assert (same["changed"], same["capacity"]) == (False, 4)
+
+    def test_a_change_that_is_refused_changes_nothing(self, operations: Operations) -> None:
+        with pytest.raises(QueueNotFound):
+            operations.update_queue("emails", b'{"capacity":4}')
+        fill(operations)
+        with pytest.raises(InvalidPolicy) as refusal:
+            operations.update_queue("emails", b'{"capacity":4,"ttl_seconds":-1}')
+        assert refusal.value.details["field"] == "ttl_seconds"
+        assert document(operations.show_queue("emails"))["capacity"] == 3
+
+    def test_messages_may_have_a_lifetime_of_their_own(
+        self, operations: Operations, manager: QueueManager
+    ) -> None:
+        enqueue(operations, b'{"payloads":[1,2]}', "ttl=0.001")
+        wait_until(lambda: not manager.peek("emails").messages)
+        assert document(operations.show_queue("emails"))["expired_total"] == 2
+
+    @pytest.mark.parametrize("query", ["ttl=0", "ttl=-1", "ttl=x", "ttl=2678401"])
+    def test_a_bad_lifetime_is_refused(self, operations: Operations, query: str) -> None:
+        with pytest.raises(InvalidTtl):
+            operations.enqueue_call("emails", query, None)
+
+    def test_the_oldest_messages_go_where_the_policy_says_so(self, operations: Operations) -> None:
+        operations.create_queue("emails", b'{"capacity":3,"overflow":"drop_oldest"}')
+        fill(operations)
+        assert document(enqueue(operations, b'{"payloads":[4,5]}'))["dropped"] == 2
+        assert document(enqueue(operations, b'{"payload":6}'))["dropped"] == 1
+        assert operations.peek("emails", "count=9", NDJSON).body == b"4\n5\n6\n"
 
     def test_there_are_so_many_queues_at_most(self, operations: Operations) -> None:
         operations.create_queue("one", b'{"capacity":7}')

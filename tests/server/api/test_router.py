@@ -44,7 +44,7 @@ def test_options_is_answered_everywhere(path: str) -> None:
     [
         ("/queues/a/enqueue", "OPTIONS, POST"),
         ("/queues/a/dequeue", "GET, OPTIONS, POST"),
-        ("/queues/a", "DELETE, GET, HEAD, OPTIONS, PUT"),
+        ("/queues/a", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
         ("*", "OPTIONS"),
     ],
 )

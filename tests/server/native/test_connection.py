@@ -36,7 +36,7 @@ def waiting(rig: Rig, queue: str = "q") -> int:
 def park(rig: Rig) -> tuple[Connection, Pipe]:
     """A connection whose request stands in the line of ``q``."""
     if not any(name == "q" for name, _ in rig.queues.all_stats()):
-        rig.queues.create("q", 1000)
+        rig.queues.create("q", capacity=1000)
     before = waiting(rig)
     connection, pipe = rig.connect()
     pipe.send(LONG_POLL)
@@ -127,7 +127,7 @@ class TestParked:
             assert pipe.response().json()["payload"] == "hello"
 
     def test_requests_behind_it_are_served_afterwards(self, rig: Rig) -> None:
-        rig.queues.create("q", 10)
+        rig.queues.create("q", capacity=10)
         _, pipe = rig.connect()
         with pipe:
             pipe.send(LONG_POLL + DEQUEUE + DEQUEUE)

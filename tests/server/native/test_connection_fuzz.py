@@ -54,7 +54,7 @@ def test_whatever_a_client_sends_each_message_is_received_or_still_there(
     payloads = [f"{number}{'x' * size}" for number in range(messages)]
     not_found = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
     with Rig(Times(head=0.3, body=0.3, idle=0.3, send=0.3), answer=not_found) as rig:
-        rig.queues.create("q", 1000)
+        rig.queues.create("q", capacity=1000)
         rig.enqueue("q", *payloads)
         _, pipe = rig.connect(buffer=SMALL_BUFFER)
         with pipe:

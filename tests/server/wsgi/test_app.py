@@ -90,7 +90,7 @@ class TestOverWaitress:
     def test_a_waiting_consumer_holds_up_no_producer(
         self, ask: Callable[..., Any], queues: QueueManager
     ) -> None:
-        queues.create("a", 10)
+        queues.create("a", capacity=10)
         task = Task(lambda: ask("GET", "/queues/a/dequeue?timeout=30"))
         wait_until(lambda: queues.stats("a").waiting_consumers == 1)
         assert ask("POST", "/queues/a/enqueue", b'{"payload": 1}')[0] == 200
@@ -99,7 +99,7 @@ class TestOverWaitress:
     def test_more_waiting_consumers_than_may_are_refused_at_once(
         self, ask: Callable[..., Any], queues: QueueManager
     ) -> None:
-        queues.create("a", 10)
+        queues.create("a", capacity=10)
         tasks = [Task(lambda: ask("GET", "/queues/a/dequeue?timeout=30")) for _ in range(2)]
         wait_until(lambda: queues.stats("a").waiting_consumers == 2)
         status, refusal = ask("GET", "/queues/a/dequeue?timeout=30")
@@ -111,7 +111,7 @@ class TestOverWaitress:
     def test_a_consumer_that_hung_up_swallows_no_message(
         self, ask: Callable[..., Any], address: tuple[str, int], queues: QueueManager
     ) -> None:
-        queues.create("a", 10)
+        queues.create("a", capacity=10)
         with socket.create_connection(address) as client:
             client.sendall(b"GET /queues/a/dequeue?timeout=3600 HTTP/1.1\r\nHost: a\r\n\r\n")
             wait_until(lambda: queues.stats("a").waiting_consumers == 1)
@@ -269,7 +269,7 @@ class TestRefusals:
             ("GET", "/queues/a/enqueue", "OPTIONS, POST"),
             ("HEAD", "/queues/a/enqueue", "OPTIONS, POST"),
             ("PUT", "/queues/a/dequeue", "GET, OPTIONS, POST"),
-            ("PATCH", "/queues/a", "DELETE, GET, HEAD, OPTIONS, PUT"),
+            ("POST", "/queues/a", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
             ("BREW", "/health", "GET, HEAD, OPTIONS"),
             ("get", "/health", "GET, HEAD, OPTIONS"),
         ],

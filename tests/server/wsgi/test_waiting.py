@@ -73,7 +73,7 @@ def waiting(queues: QueueManager) -> int:
 def test_a_waiting_consumer_gets_the_next_message(
     queues: QueueManager, operations: Operations
 ) -> None:
-    queues.create("a", 1)
+    queues.create("a", capacity=1)
     task = Task(lambda: dequeue(operations, ThreadWaits(1), 30, HERE))
     wait_until(lambda: waiting(queues) == 1)
     queues.enqueue_many("a", [b"1"])
@@ -81,7 +81,7 @@ def test_a_waiting_consumer_gets_the_next_message(
 
 
 def test_nothing_comes_in_time(queues: QueueManager, operations: Operations) -> None:
-    queues.create("a", 1)
+    queues.create("a", capacity=1)
     assert dequeue(operations, ThreadWaits(1), 0.01, HERE).status == 204
     assert queues.stats("a").dequeue_timeout_total == 1
 
@@ -100,7 +100,7 @@ def test_a_waiting_producer_gets_the_next_room(
 def test_a_consumer_that_has_gone_leaves_the_line(
     queues: QueueManager, operations: Operations
 ) -> None:
-    queues.create("a", 1)
+    queues.create("a", capacity=1)
     assert dequeue(operations, ThreadWaits(1), 3600, GONE).status == 204
     assert waiting(queues) == 0
     assert queues.stats("a").dequeue_timeout_total == 0
@@ -114,7 +114,7 @@ def test_a_message_won_by_a_consumer_that_has_gone_goes_back(
         queues.enqueue_many("a", [b"1"])
         return True
 
-    queues.create("a", 1)
+    queues.create("a", capacity=1)
     reply = dequeue(operations, ThreadWaits(1), 3600, {"waitress.client_disconnected": is_gone})
     assert reply.status == 204
     assert queues.dequeue_many("a", 1)[0].payload == b"1"
@@ -124,7 +124,7 @@ def test_a_message_won_by_a_consumer_that_has_gone_goes_back(
 def test_a_consumer_that_left_just_before_its_message_came_does_not_get_it(
     queues: QueueManager, operations: Operations
 ) -> None:
-    queues.create("a", 1)
+    queues.create("a", capacity=1)
     bell = Bell()
     outcome = operations.dequeue(operations.dequeue_call("a", "timeout=3600", None), bell.ring)
     queues.enqueue_many("a", [b"1"])
@@ -143,7 +143,7 @@ def test_a_producer_that_has_gone_leaves_the_line(
 
 @pytest.mark.parametrize("what", [dequeue, enqueue])
 def test_no_more_wait_than_may(queues: QueueManager, operations: Operations, what: object) -> None:
-    queues.create("a", 1)
+    queues.create("a", capacity=1)
     if what is enqueue:
         queues.enqueue_many("a", [b"1"])
     with pytest.raises(TooManyWaiting, match="0 requests wait already"):

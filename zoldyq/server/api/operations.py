@@ -18,6 +18,7 @@ import msgspec
 
 from zoldyq import __version__, wire
 from zoldyq.contract.errors import BodyTooLarge
+from zoldyq.contract.policy import check_fields
 from zoldyq.contract.routes import ROUTES
 from zoldyq.metrics.durations import OperationDurations
 from zoldyq.pacing import slices
@@ -56,11 +57,15 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class EnqueueCall(msgspec.Struct, frozen=True, gc=False):
-    """What an enqueue asks for, without its body. ``timeout`` is in seconds."""
+    """What an enqueue asks for, without its body. ``timeout`` is in seconds.
+
+    ``ttl`` is the lifetime of its messages in microseconds, None for that of the queue.
+    """
 
     name: str
     timeout: float
     parse: Callable[[Buffer], tuple[Sequence[bytes], bool]]
+    ttl: int | None = None
 
 
 class DequeueCall(msgspec.Struct, frozen=True, gc=False):
@@ -100,14 +105,17 @@ class Operations:
         """Read what an enqueue asks for.
 
         Raises:
-            InvalidQueueName, InvalidTimeout, UnknownParameter: it is not allowed.
+            InvalidQueueName, InvalidTimeout, InvalidTtl, UnknownParameter: it is not allowed.
         """
         check_queue_name(name)
-        timeout = wire.parse_timeout(
-            wire.parse_query(query, _PARAMETERS["enqueue"]).get("timeout"), self.limits.max_timeout
-        )
+        parameters = wire.parse_query(query, _PARAMETERS["enqueue"])
         ndjson = wire.is_ndjson(content_type)
-        return EnqueueCall(name, timeout, wire.parse_ndjson if ndjson else wire.parse_enqueue)
+        return EnqueueCall(
+            name,
+            wire.parse_timeout(parameters.get("timeout"), self.limits.max_timeout),
+            wire.parse_ndjson if ndjson else wire.parse_enqueue,
+            wire.parse_ttl(parameters.get("ttl")),
+        )
 
     def enqueue(
         self, call: EnqueueCall, body: Buffer, wake: Wake, at: int | None = None
@@ -120,7 +128,7 @@ class Operations:
         began = perf_counter()
         payloads, batch = call.parse(body)
         outcome = self.queues.begin_enqueue(
-            call.name, payloads, at, wake=wake if call.timeout else None
+            call.name, payloads, at, ttl=call.ttl, wake=wake if call.timeout else None
         )
         if isinstance(outcome, ProducerPlace):
             return EnqueueWait(
@@ -233,12 +241,17 @@ class Operations:
         return wire.document_reply(documents.queue_document(name, stats))
 
     def create_queue(self, name: str, body: Buffer) -> Reply:
-        """Create a queue with a capacity of its own."""
+        """Create a queue with a policy of its own, or tell that it is there already."""
         check_queue_name(name)
-        capacity = wire.parse_capacity(body)
-        created = self.queues.create(name, capacity)
-        document = documents.Created(created, name, capacity)
+        created, policy = self.queues.create(name, **check_fields(wire.parse_policy(body)))
+        document = documents.Created(created, name, **policy.document())
         return wire.document_reply(document, 201 if created else 200)
+
+    def update_queue(self, name: str, body: Buffer) -> Reply:
+        """Change fields of a queue's policy, at once."""
+        check_queue_name(name)
+        changed, policy = self.queues.update(name, **check_fields(wire.parse_policy(body)))
+        return wire.document_reply(documents.Changed(changed, name, **policy.document()))
 
     def delete_queue(self, name: str) -> Reply:
         """Delete a queue with what is in it, ending its waiters."""

@@ -128,7 +128,8 @@ class EnqueueWait:
         return reply
 
     def _begin_anew(self, wake: Wake | None) -> Receipt | None:
-        outcome = self._queues.begin_enqueue(self._name, self._place.payloads, wake=wake)
+        place = self._place
+        outcome = self._queues.begin_enqueue(self._name, place.payloads, ttl=place.ttl, wake=wake)
         if isinstance(outcome, Receipt):
             return outcome
         self._place = outcome

@@ -13,10 +13,10 @@ from zoldyq.server.websocket.frames import text_frame
 class EnqueueSession:
     """A producer's session, on the thread of its connection."""
 
-    def __init__(self, operations: Operations, name: str, channel: Channel) -> None:
-        """Raises InvalidQueueName."""
+    def __init__(self, operations: Operations, name: str, query: str, channel: Channel) -> None:
+        """Raises InvalidQueueName, InvalidTtl."""
         self._operations = operations
-        self._call = operations.enqueue_call(name, "", None)
+        self._call = operations.enqueue_call(name, query, None)
         self._channel = channel
 
     def on_texts(self, texts: list[bytes]) -> None:

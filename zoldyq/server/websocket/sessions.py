@@ -133,7 +133,7 @@ class WebSocketSessions:
         parameters = wire.parse_query(query, target.route.parameters)
         if target.route.operation == "stream_in":
             channel = Channel(sock, self._send_seconds)
-            session = EnqueueSession(operations, target.name, channel)
+            session = EnqueueSession(operations, target.name, query, channel)
         else:
             stream = parse_stream(target.name, parameters, operations.limits.max_count)
             channel = Channel(

@@ -13,10 +13,11 @@ from zoldyq.config import Settings
 from zoldyq.contract.errors import ZoldyQError
 from zoldyq.contract.routes import OPTIONS
 from zoldyq.metrics.prometheus import LIMITS, Metrics
-from zoldyq.queue import QueueManager, Queues
+from zoldyq.queue import Queues
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Limits, Operations
 from zoldyq.server.api.router import TARGET_KEY, Target, target_of
+from zoldyq.server.housekeeping import Housekeeper, make_queues
 from zoldyq.server.websocket.sessions import WebSocketSessions
 from zoldyq.server.wsgi.exchange import HANDOVER_KEY, Handover
 from zoldyq.server.wsgi.middleware import (
@@ -37,7 +38,8 @@ _EVERY_PATH = re.compile("")
 class ZoldyQApp(falcon.App[Request, Response]):
     """ZoldyQ as a WSGI application.
 
-    ``max_waiting`` requests may wait at once where each holds a thread of the server.
+    ``max_waiting`` requests may wait at once where each holds a thread of the server. A
+    ``housekeeper`` looks after queues that nobody else does.
     """
 
     def __init__(
@@ -48,16 +50,18 @@ class ZoldyQApp(falcon.App[Request, Response]):
         metrics: Metrics,
         *,
         max_waiting: int,
+        housekeeper: Housekeeper | None = None,
     ) -> None:
         super().__init__(middleware=[AccessMiddleware(access)])
         self.operations = operations
         self.access = access
         self.sessions = sessions
+        self._housekeeper = housekeeper
         self._responders = Resources(
             operations,
             ThreadWaits(max_waiting),
             metrics,
-            document=openapi_document(operations.limits, operations.queues.max_capacity),
+            document=openapi_document(operations.limits),
             pages=dashboard(),
         ).responders
         answer_errors(self, operations.refusals)
@@ -65,6 +69,9 @@ class ZoldyQApp(falcon.App[Request, Response]):
 
     def __call__(self, env: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request, or serve a WebSocket for as long as it lasts."""
+        if self._housekeeper is not None:
+            # Not before the first request: a server may fork in between.
+            self._housekeeper.ensure()
         # Past Falcon, because under gunicorn a session ends with an exception that must get out.
         target = _note_target(env)
         if target is not None and target.route.websocket and server_is_safe(env):
@@ -102,17 +109,18 @@ def create_app(
     """Build the application.
 
     Without ``settings`` they are read from the environment and from the file it names, as a WSGI
-    server can pass nothing; without ``manager`` the queues are new ones as the settings say.
+    server can pass nothing. Without ``manager`` the queues are new ones as the settings say, and
+    a thread drops what has expired; those who give one call its ``keep_house`` twice a second.
     ``connections`` tells the metrics how many connections the server has open.
 
     Raises:
         InvalidSetting: as :meth:`Settings.load`.
     """
     settings = Settings.load() if settings is None else settings
+    housekeeper = None
     if manager is None:
-        manager = QueueManager(
-            settings.default_queue_capacity, settings.max_queues, settings.max_bytes
-        )
+        manager = make_queues(settings)
+        housekeeper = Housekeeper(manager)
     limits = Limits(settings.max_timeout, settings.max_count, settings.max_body_bytes)
     operations = Operations(manager, limits)
     access = AccessPolicy(settings.tokens, settings.cors_origins)
@@ -132,7 +140,14 @@ def create_app(
         connections=connections,
         limits={name: getattr(settings, name) for name in LIMITS},
     )
-    return ZoldyQApp(operations, access, sessions, metrics, max_waiting=settings.max_waiting)
+    return ZoldyQApp(
+        operations,
+        access,
+        sessions,
+        metrics,
+        max_waiting=settings.max_waiting,
+        housekeeper=housekeeper,
+    )
 
 
 def _note_target(environ: dict[str, Any]) -> Target | None:

@@ -11,6 +11,7 @@ from msgspec.json import schema_components
 from zoldyq import __version__
 from zoldyq.contract.errors import ERRORS
 from zoldyq.contract.names import NAME_PATTERN
+from zoldyq.contract.policy import FIELDS, MAX_SECONDS, OVERFLOWS, Field
 from zoldyq.contract.routes import ROUTES, Route
 from zoldyq.contract.statistics import FIGURES
 from zoldyq.server.api.operations import Limits
@@ -31,8 +32,8 @@ more.
 """
 
 
-def openapi_document(limits: Limits, max_capacity: int) -> Reply:
-    """Return the document for a server with these limits, also on a queue's capacity."""
+def openapi_document(limits: Limits) -> Reply:
+    """Return the document for a server with these limits."""
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -47,7 +48,7 @@ def openapi_document(limits: Limits, max_capacity: int) -> Reply:
         "paths": _paths(limits),
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-            "schemas": _schemas(max_capacity),
+            "schemas": _schemas(),
         },
     }
     return Reply(200, encode_document(document), headers=(("Cache-Control", "no-cache"),))
@@ -107,9 +108,14 @@ _TOLD: Mapping[str, _Told] = {
     "list_queues": _Told("Statistics of all queues.", {200: ("Queues", _json("Queues"))}),
     "show_queue": _Told("Statistics of one queue.", {200: ("The queue", _json("Queue"))}),
     "create_queue": _Told(
-        "Create a queue with a capacity of its own.",
+        "Create a queue, with fields of a policy in the place of the defaults.",
         {200: ("It was there already", _json("Created")), 201: ("Created", _json("Created"))},
-        body=_json("Create"),
+        body=_json("Policy"),
+    ),
+    "update_queue": _Told(
+        "Change fields of a queue's policy, at once.",
+        {200: ("The policy that holds now", _json("Changed"))},
+        body=_json("Policy"),
     ),
     "delete_queue": _Told(
         "Delete a queue with its messages. Waiting consumers get 204.",
@@ -178,6 +184,10 @@ def _parameter(name: str, limits: Limits) -> _Part:
             "Seconds to wait for a message, or for room",
             {"type": "number", "minimum": 0, "maximum": limits.max_timeout, "default": 0},
         ),
+        "ttl": (
+            "Seconds that the messages live, if the queue's own lifetime is not shorter",
+            {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_SECONDS},
+        ),
         "count": (
             "How many messages at most; the answer is then a list",
             {"type": "integer", "minimum": 1, "maximum": limits.max_count},
@@ -200,6 +210,7 @@ _NAME: _Part = {
 
 _ANY: _Part = {"description": "Any JSON, kept as it was written"}
 _DOCUMENTS = (
+    documents.Changed,
     documents.Created,
     documents.Deleted,
     documents.Enqueued,
@@ -215,21 +226,24 @@ _DOCUMENTS = (
 )
 
 
-def _schemas(max_capacity: int) -> _Part:
+def _schemas() -> _Part:
     """Return the schema of every document, by its name."""
     _, schemas = schema_components(_DOCUMENTS, ref_template="#/components/schemas/{name}")
     for schema in schemas.values():
         schema["description"] = cleandoc(schema["description"])
     for statistics in ("QueueStats", "Queue"):
         for figure in FIGURES:
-            schemas[statistics]["properties"][figure.name] |= {
-                "description": figure.meaning,
-                "minimum": 0,
-            }
-    capacity = {"type": "integer", "minimum": 1, "maximum": max_capacity}
+            described = schemas[statistics]["properties"][figure.name]
+            described["description"] = figure.meaning
+            if "enum" not in described:
+                described["minimum"] = 0
     return {
         **schemas,
-        "Create": _closed("capacity", capacity),
+        "Policy": {
+            "type": "object",
+            "properties": {each.name: _policy_field(each) for each in FIELDS},
+            "additionalProperties": False,
+        },
         "Enqueue": {
             "oneOf": [
                 _closed("payload", _ANY),
@@ -237,6 +251,21 @@ def _schemas(max_capacity: int) -> _Part:
             ]
         },
         "Dequeued": {"oneOf": [_ref("Message"), _ref("Messages")]},
+    }
+
+
+def _policy_field(policy: Field) -> _Part:
+    """Describe a field of a queue's policy."""
+    if policy.kind == "overflow":
+        return {"description": policy.meaning, "enum": list(OVERFLOWS)}
+    kind = "integer" if policy.kind == "whole" else "number"
+    least = "minimum" if policy.minimum else "exclusiveMinimum"
+    most = {} if policy.maximum is None else {"maximum": policy.maximum}
+    return {
+        "description": policy.meaning,
+        "type": [kind, "null"] if policy.nullable else kind,
+        least: policy.minimum,
+        **most,
     }
 
 

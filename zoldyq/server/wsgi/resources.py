@@ -46,6 +46,7 @@ class Resources:
             "list_queues": lambda _, resp, __: send(resp, operations.list_queues()),
             "show_queue": lambda _, resp, name: send(resp, operations.show_queue(name)),
             "create_queue": self._create_queue,
+            "update_queue": self._update_queue,
             "delete_queue": lambda _, resp, name: send(resp, operations.delete_queue(name)),
             "purge_queue": lambda _, resp, name: send(resp, operations.purge_queue(name)),
             "live": lambda _, resp, __: send(resp, operations.live()),
@@ -79,9 +80,14 @@ class Resources:
         send(resp, self._operations.peek(name, req.query_string, req.get_header("Accept")))
 
     def _create_queue(self, req: Request, resp: Response, name: str) -> None:
-        """Create a queue with a capacity of its own."""
+        """Create a queue with a policy of its own."""
         body = read_body(req, self._operations.limits)
         send(resp, self._operations.create_queue(name, body))
+
+    def _update_queue(self, req: Request, resp: Response, name: str) -> None:
+        """Change the policy of a queue."""
+        body = read_body(req, self._operations.limits)
+        send(resp, self._operations.update_queue(name, body))
 
     def _metrics(self, req: Request, resp: Response, _name: str) -> None:
         """Send the metrics in Prometheus's text format, or in OpenMetrics if that is preferred."""

@@ -93,7 +93,7 @@ def status(outcome: Outcome | None) -> int:
 @pytest.fixture
 def side() -> Iterator[Side]:
     side = Side()
-    side.queues.create("q", 1000)
+    side.queues.create("q", capacity=1000)
     yield side
     if side.state not in (State.CLOSED, State.DETACHED):
         for debt in side.engine.close():
