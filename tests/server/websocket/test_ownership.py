@@ -78,7 +78,7 @@ def test_a_message_that_was_taken_is_delivered_or_back_in_its_place(
     monkeypatch.setattr(connection, "LINGER_SECONDS", 0.01)  # the client waits for the session
     wrong: list[str] = []
     with running() as server:
-        server.queues.create("a", 100)
+        server.queues.create("a", capacity=100)
 
         def attempt(injected: FaultAt) -> None:
             if not waits:
