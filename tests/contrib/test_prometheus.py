@@ -123,6 +123,8 @@ def traffic(server: ServerProcess, prometheus: Prometheus) -> Iterator[RemoteQue
     """The queue where messages came and went while Prometheus looked several times."""
     with Client(server.url, token=TOKEN) as client:
         emails = client.queue("emails")
+        # The metrics of bounds are there where bounds are.
+        emails.declare(max_bytes=1 << 20, ttl_seconds=600)
         for _ in range(3):
             emails.enqueue_many(range(10))
             emails.dequeue_many(7)
