@@ -55,7 +55,7 @@ ROOMS: dict[str, Room] = {
     "zoldyq.server.notices": Room({"zoldyq.server.machine"}, set()),
     HOUSEKEEPING: Room({CONTRACT, QUEUE}, set()),
     f"{NATIVE}.loop": Room({SOCKETS}, set()),
-    f"{NATIVE}.http": Room({CONTRACT, WIRE, API}, {"httptools", "msgspec"}),
+    f"{NATIVE}.http": Room({CONTRACT, WIRE, API}, {"msgspec"}),
     NATIVE: Room(
         {CONTRACT, QUEUE, WIRE, API, SOCKETS, f"{NATIVE}.loop", f"{NATIVE}.http"}, {"msgspec"}
     ),

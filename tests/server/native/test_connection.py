@@ -119,6 +119,52 @@ class TestAnswers:
             assert pipe.response().status == 204
 
 
+class TestTurns:
+    def test_of_many_pipelined_requests_some_are_answered_in_a_turn(self, rig: Rig) -> None:
+        connection, pipe = rig.connect()
+        enqueue = request_bytes("POST", "/queues/q/enqueue", b'{"payload":1}')
+
+        def first_turn() -> int:
+            pipe.send(enqueue * 600)
+            connection.on_event(READ)
+            return rig.queues.stats("q").size
+
+        with pipe:
+            assert 0 < rig.call(first_turn) < 600
+            assert [pipe.response().json()["queue_size"] for _ in range(600)] == [*range(1, 601)]
+            pipe.send(DEQUEUE)
+            assert pipe.response().json()["queue_size"] == 599
+
+    def test_of_many_chunks_some_are_decoded_in_a_turn(self, rig: Rig) -> None:
+        connection, pipe = rig.connect()
+        head = b"POST /queues/q/enqueue HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunks = b"1\r\n \r\n" * 10_000 + b'd\r\n{"payload":1}\r\n0\r\n\r\n'
+
+        def first_turn() -> int:
+            pipe.send(head + chunks)
+            connection.on_event(READ)
+            return connection._engine.buffer.body_bytes
+
+        with pipe:
+            assert 0 < rig.call(first_turn) <= 1000
+            assert pipe.response().json()["queue_size"] == 1
+
+    def test_a_client_that_leaves_between_two_turns_harms_no_one(self, rig: Rig) -> None:
+        connection, pipe = rig.connect()
+
+        def leave() -> None:
+            pipe.send(DEQUEUE * 600)
+            connection.on_event(READ)
+            connection.close()
+
+        rig.enqueue("q", *range(600))
+        rig.call(leave)
+        with pipe:
+            received = pipe.payloads()
+        rig.wait_idle()
+        assert received + rig.left("q") == [*range(600)]
+
+
 class TestParked:
     def test_a_message_wakes_it(self, rig: Rig) -> None:
         _, pipe = park(rig)

@@ -16,9 +16,12 @@ def answer(response: bytes, *, carries: bool = True) -> Answer:
     return Answer(response, Reply(200, response, queue_name="q", delivered=delivered))
 
 
-def carried(replies: object) -> list[bytes]:
-    assert isinstance(replies, list | tuple)
-    return [reply.body for reply in replies]
+def carried(kept: Outbox | PlainStream) -> list[bytes]:
+    """The bodies of all replies that are not delivered, last one first."""
+    if isinstance(kept, PlainStream):
+        return [] if kept._outbox is None else carried(kept._outbox)
+    kept.forget_delivered()
+    return [reply.body for _, reply in reversed(kept._undelivered)]
 
 
 class TestOutbox:
@@ -29,8 +32,8 @@ class TestOutbox:
         assert bytes(outbox.view()) == b"abcdef"
         left = []
         while outbox.view():
-            outbox.took(1)
-            left.append(carried(outbox.undelivered()))
+            outbox.sent += 1
+            left.append(carried(outbox))
         assert left == [
             *([[b"f", b"de", b"abc"]] * 2),
             *([[b"f", b"de"]] * 2),
@@ -42,18 +45,27 @@ class TestOutbox:
         outbox = Outbox()
         outbox.add(answer(b"abc"))
         assert bytes(outbox.view()) == b"abc"
-        outbox.took(1)
+        outbox.sent += 1
         outbox.add(answer(b"de"))
         assert outbox.size == 4
         assert bytes(outbox.view()) == b"bc"
-        outbox.took(2)
+        outbox.sent += 2
         assert bytes(outbox.view()) == b"de"
-        assert carried(outbox.undelivered()) == [b"de"]
+        assert carried(outbox) == [b"de"]
+
+    def test_what_is_not_delivered_is_given_back_last_one_first(self) -> None:
+        outbox = Outbox()
+        for response in (b"abc", b"de"):
+            outbox.add(answer(response))
+        returned = []
+        while (reply := outbox.take_back()) is not None:
+            returned.append(reply.body)
+        assert returned == [b"de", b"abc"]
 
     def test_replies_without_messages_are_not_kept(self) -> None:
         outbox = Outbox()
         outbox.add(answer(b"abc", carries=False))
-        assert carried(outbox.undelivered()) == []
+        assert carried(outbox) == []
 
 
 class Ends:
@@ -101,29 +113,29 @@ class TestPlainStream:
         for response in (b"abc", b"de"):
             ends.stream.add(answer(response))
         assert ends.stream.unsent == 5
-        assert carried(ends.stream.undelivered()) == [b"de", b"abc"]
+        assert carried(ends.stream) == [b"de", b"abc"]
         assert ends.stream.flush()
-        assert carried(ends.stream.undelivered()) == []
+        assert carried(ends.stream) == []
         assert ends.theirs.recv(10) == b"abcde"
 
     def test_a_large_answer_goes_out_piece_by_piece_in_order(self, ends: Ends) -> None:
         large = b"x" * 500_000
         assert not ends.stream.send(answer(large))
         assert not ends.stream.send(answer(b"behind"))
-        assert carried(ends.stream.undelivered()) == [b"behind", large]
+        assert carried(ends.stream) == [b"behind", large]
         received = b""
         while not received.endswith(b"behind"):
             received += ends.theirs.recv(1 << 16)
             ends.stream.flush()
         assert received == large + b"behind"
         assert ends.stream.unsent == 0
-        assert carried(ends.stream.undelivered()) == []
+        assert carried(ends.stream) == []
 
     def test_a_broken_one_says_so_and_keeps_what_it_could_not_send(self, ends: Ends) -> None:
         ends.theirs.close()
         assert not ends.stream.send(answer(b"abc"))
         assert ends.stream.broken
-        assert carried(ends.stream.undelivered()) == [b"abc"]
+        assert carried(ends.stream) == [b"abc"]
         assert not ends.stream.end_sending() or ends.stream.receive() == b""
 
     def test_the_peer_sees_the_end_of_what_was_sent(self, ends: Ends) -> None:

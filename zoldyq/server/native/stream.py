@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Iterable
 from typing import Protocol
 
 from zoldyq.server.native.http.engine import Answer
@@ -55,8 +54,8 @@ class Stream(Protocol):
     def waits_to_read(self) -> bool:
         """Whether sending can go on only after the peer has sent something (TLS may ask that)."""
 
-    def undelivered(self) -> Iterable[Reply]:
-        """Return the replies that are not out whole, last one first: the order to put back."""
+    def take_back(self) -> Reply | None:
+        """Give away the last reply that is not out whole; None if there is none."""
 
     def at_end(self) -> bool:
         """Tell whether the peer has ended its side, and leave what it sent where it is."""
@@ -72,16 +71,20 @@ class Stream(Protocol):
 
 
 class Outbox:
-    """The responses that are not out whole, of one connection, and the replies they carry."""
+    """The responses that are not out whole, of one connection, and the replies they carry.
 
-    __slots__ = ("_end", "_kept", "_sent", "_undelivered", "_view")
+    Who sends adds to ``sent`` in the statement that sends: an error in a call between the two
+    would put back what was delivered.
+    """
+
+    __slots__ = ("_begin", "_end", "_kept", "_undelivered", "_view", "sent")
 
     def __init__(self) -> None:
+        self.sent = 0  # bytes since this outbox began
+        self._end = 0  # bytes that were kept since then
         self._view = memoryview(b"")  # what is being sent
-        self._kept: list[bytes] = []  # what comes behind it
-        # Bytes that were kept, and bytes that were sent, since this outbox began.
-        self._end = 0
-        self._sent = 0
+        self._begin = 0  # how many bytes were sent before the first of these
+        self._kept: list[bytes] = []  # what comes behind them
         # At how many bytes sent each reply with messages is out.
         self._undelivered: deque[tuple[int, Reply]] = deque()
 
@@ -96,26 +99,27 @@ class Outbox:
     @property
     def size(self) -> int:
         """How many bytes are to be sent."""
-        return self._end - self._sent
+        return self._end - self.sent
 
     def view(self) -> memoryview:
         """Return what to send next; empty if everything is out."""
-        if not self._view and self._kept:
-            data = self._kept[0] if len(self._kept) == 1 else b"".join(self._kept)
-            self._view = memoryview(data)
-            self._kept = []
+        view = self._view[self.sent - self._begin :]
+        if view or not self._kept:
+            return view
+        self._view = memoryview(self._kept[0] if len(self._kept) == 1 else b"".join(self._kept))
+        self._begin = self.sent
+        self._kept = []
         return self._view
 
-    def took(self, count: int) -> None:
-        """Take note that the system took this many more bytes."""
-        self._sent += count
-        while self._undelivered and self._undelivered[0][0] <= self._sent:
-            self._undelivered.popleft()
-        self._view = self._view[count:]
+    def take_back(self) -> Reply | None:
+        """Give away the last reply that is not out whole."""
+        self.forget_delivered()
+        return self._undelivered.pop()[1] if self._undelivered else None
 
-    def undelivered(self) -> Iterable[Reply]:
-        """Return the replies that are not out whole, last one first."""
-        return [reply for _, reply in reversed(self._undelivered)]
+    def forget_delivered(self) -> None:
+        """Let go of the replies that are out."""
+        while self._undelivered and self._undelivered[0][0] <= self.sent:
+            self._undelivered.popleft()
 
 
 class PlainStream:
@@ -180,8 +184,8 @@ class PlainStream:
         outbox = Outbox()
         outbox.add(answer)
         outbox.view()
-        outbox.took(sent)
-        self.unsent = outbox.size
+        outbox.sent = sent
+        self.unsent = size - sent
         self._outbox = outbox
         return False
 
@@ -197,21 +201,22 @@ class PlainStream:
             return True
         while view := outbox.view():
             try:
-                sent = self.sock.send(view)
+                outbox.sent += self.sock.send(view)
             except (BlockingIOError, InterruptedError):
                 return False
             except OSError:
                 self.broken = True
                 return False
-            outbox.took(sent)
             self.unsent = outbox.size
-            if sent < len(view):
-                return False
-        self._outbox = None
-        return True
+            if self.unsent and outbox.view():
+                break
+        outbox.forget_delivered()
+        if not self.unsent:
+            self._outbox = None
+        return not self.unsent
 
-    def undelivered(self) -> Iterable[Reply]:
-        return () if self._outbox is None else self._outbox.undelivered()
+    def take_back(self) -> Reply | None:
+        return None if self._outbox is None else self._outbox.take_back()
 
     # -- the end -------------------------------------------------------------------------------
 

@@ -55,3 +55,30 @@ def judge(raw: bytes) -> Verdict | None:
     if not events.complete or not request_line.endswith((b" HTTP/1.1", b" HTTP/1.0")):
         return None
     return Verdict(method, events.target, parser.get_http_version(), events.headers)
+
+
+class _Body:
+    """Collects what llhttp finds in a body."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.complete = False
+
+    def on_body(self, data: bytes) -> None:
+        self.data += data
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+def judge_chunks(raw: bytes) -> bytes | None:
+    """Return the body that llhttp reads from chunks, None if it refuses them or needs more."""
+    body = _Body()
+    parser = HttpRequestParser(body)
+    parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+    try:
+        parser.feed_data(raw)
+    except HttpParserError:
+        # What follows the body may be wrong; the body itself is judged.
+        return body.data if body.complete else None
+    return body.data if body.complete else None

@@ -40,8 +40,9 @@ def read(parser: RequestBuffer, stream: bytes, size: int) -> list[Request]:
     requests = []
     for at in range(0, len(stream), size):
         parser.feed(stream[at : at + size])
-        while (request := parser.next_request()) is not None:
-            requests.append(summary(*request))
+        while (request := parser.next_request()) is not None or parser.unfinished:
+            if request is not None:
+                requests.append(summary(*request))
     return requests
 
 

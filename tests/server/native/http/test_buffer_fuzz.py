@@ -68,7 +68,8 @@ def requests_in(stream: bytes, cuts: list[int]) -> list[Request]:
         while at < len(stream):
             size = cuts[turn % len(cuts)]
             parser.feed(stream[at : at + size])
-            while (request := parser.next_request()) is not None:
-                requests.append(summary(*request))
+            while (request := parser.next_request()) is not None or parser.unfinished:
+                if request is not None:
+                    requests.append(summary(*request))
             at, turn = at + size, turn + 1
     return requests

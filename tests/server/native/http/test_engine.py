@@ -95,9 +95,7 @@ def side() -> Iterator[Side]:
     side = Side()
     side.queues.create("q", capacity=1000)
     yield side
-    if side.state not in (State.CLOSED, State.DETACHED):
-        for debt in side.engine.close():
-            debt()
+    side.engine.give_back()
 
 
 class TestOutcomes:
@@ -227,8 +225,7 @@ class TestWaiting:
 
     def test_closing_leaves_the_line(self, side: Side) -> None:
         side.feed(LONG_POLL)
-        for debt in side.engine.close():
-            debt()
+        side.engine.give_back()
         assert side.queues.stats("q").waiting_consumers == 0
         side.queues.enqueue_many("q", [b"1"])
         assert side.woken == []
@@ -240,15 +237,15 @@ class TestOwnership:
         side.engine.taken = None
         assert status(side.feed(DEQUEUE)) == 200
         assert side.size() == 0
-        for debt in side.engine.close():
-            debt()
+        side.engine.give_back()
         assert side.size() == 1
 
     def test_a_message_that_was_handed_on_is_not_put_back(self, side: Side) -> None:
         side.enqueue(1)
         side.feed(DEQUEUE)
         side.engine.taken = None
-        assert side.engine.close() == []
+        side.engine.give_back()
+        assert side.size() == 0
 
     def test_an_answer_that_cannot_be_rendered_keeps_its_message(
         self, side: Side, monkeypatch: pytest.MonkeyPatch
@@ -258,8 +255,7 @@ class TestOwnership:
             patch.setattr(Renderer, "render", broken)
             with pytest.raises(MemoryError):
                 side.feed(DEQUEUE)
-        for debt in side.engine.close():
-            debt()
+        side.engine.give_back()
         assert side.size() == 1
 
 

@@ -269,3 +269,27 @@ def test_a_loop_over_selectors_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reactor, "make_poller", SelectorPoller)
     with ReactorThread() as loop:
         assert loop.call(lambda: 1) == 1
+
+
+class Busy:
+    """Always has more to do."""
+
+    def __init__(self, loop: ReactorThread) -> None:
+        self.turns = 0
+        self._loop = loop
+
+    def on_again(self) -> None:
+        self.turns += 1
+        self._loop.reactor.again(self)
+
+    def close(self) -> None:
+        raise AssertionError("nothing went wrong")
+
+
+def test_who_always_has_more_to_do_goes_on_without_a_sleep_and_holds_up_no_one(
+    loop: ReactorThread,
+) -> None:
+    busy = Busy(loop)
+    loop.call(lambda: loop.reactor.again(busy))
+    wait_until(lambda: busy.turns > 100)  # each turn would sleep for a second
+    assert loop.call(lambda: 7) == 7

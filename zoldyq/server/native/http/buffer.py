@@ -41,6 +41,7 @@ class RequestBuffer:
         "_scanned",
         "_start",
         "pending",
+        "unfinished",
     )
 
     def __init__(self, heads: HeadReader, max_header_bytes: int) -> None:
@@ -58,6 +59,8 @@ class RequestBuffer:
         self._body: bytearray | None = None
         self._filled = 0
         self._chunks: ChunkedBody | None = None
+        #: Whether more of the pending body can be decoded without further bytes.
+        self.unfinished = False
 
     @property
     def idle(self) -> bool:
@@ -216,7 +219,7 @@ class RequestBuffer:
     def _continue(self, head: Head) -> tuple[Head, bytes | bytearray] | None:
         """Return the pending request if its body is complete now."""
         if self._chunks is not None:
-            self._start = self._chunks.take(self._data, self._start)
+            self._start, self.unfinished = self._chunks.take(self._data, self._start)
             if not self._chunks.complete:
                 return None
             body = self._chunks.body

@@ -231,18 +231,20 @@ class Engine:
         self._wake = _wake_nobody
         return self.buffer.unread()
 
-    def close(self) -> list[Callable[[], object]]:
-        """End the connection. Call what is returned: it gives messages back to their queues."""
-        self._move(State.CLOSED)
-        self._wake = _wake_nobody  # else the engine and the connection kept each other alive
-        debts: list[Callable[[], object]] = []
+    def give_back(self) -> None:
+        """Return to their queues the messages that no one else puts back, and leave the line."""
         if self.taken is not None:
-            debts.append(partial(self._operations.put_back, self.taken))
+            self._operations.put_back(self.taken)
             self.taken = None
         if self._wait is not None:
-            debts.append(self._wait.abandon)
+            self._wait.abandon()
             self._wait = None
-        return debts
+
+    def close(self) -> None:
+        """End the connection; :meth:`give_back` comes before that."""
+        if self.state is not State.CLOSED:
+            self._move(State.CLOSED)
+        self._wake = _wake_nobody  # else the engine and the connection kept each other alive
 
     # -- requests ----------------------------------------------------------------------------
 

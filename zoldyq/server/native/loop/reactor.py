@@ -28,7 +28,6 @@ _LONGEST_SLEEP = 1.0
 _NEVER = float("inf")
 #: How long clients have, once the loop is to end, to take responses that were begun, in seconds.
 _LAST_SECONDS = 2.0
-_CLOSING = "closing a connection after an unexpected error"
 
 
 class Handler(Protocol):
@@ -61,6 +60,16 @@ class Timed(Protocol):
         """Let go of the socket; called after an unexpected error."""
 
 
+class Resumable(Protocol):
+    """Something that had more to do than one turn should take."""
+
+    def on_again(self) -> None:
+        """Go on."""
+
+    def close(self) -> None:
+        """Let go of the socket; called after an unexpected error."""
+
+
 class Wakeable(Protocol):
     """Something that sleeps in a queue's line."""
 
@@ -86,6 +95,7 @@ class Reactor:
         self._timer_order = itertools.count()
         self._forgotten = 0  # about how many entries of _timers mean nothing any more
         self._woken: deque[tuple[Wakeable, int]] = deque()
+        self._again: list[Resumable] = []
         self._thread_id = 0
         self._stopping = False
         self._door = Door()
@@ -125,7 +135,8 @@ class Reactor:
             self._poller.close()
 
     def _turn(self, sleep: float) -> None:
-        events = self._poller.poll(sleep)
+        again, self._again = self._again, []
+        events = self._poller.poll(0 if again else sleep)
         self._read_clocks()
         handlers = self._handlers
         for fd, flags in events:
@@ -135,8 +146,11 @@ class Reactor:
             try:
                 handler.on_event(flags)
             except Exception:  # noqa: BLE001 - one connection must not end them all
-                _log.exception(_CLOSING)
-                handler.close()
+                _close_after_error(handler)
+            if self._woken:
+                self._serve_woken()
+        for resumable in again:
+            self._guard(resumable, resumable.on_again)
             if self._woken:
                 self._serve_woken()
 
@@ -163,13 +177,14 @@ class Reactor:
             self._guard(sleeper, sleeper.on_wake, generation)
 
     @staticmethod
-    def _guard(owner: Timed | Wakeable, call: Callable[..., None], *arguments: object) -> None:
+    def _guard(
+        owner: Timed | Wakeable | Resumable, call: Callable[..., None], *arguments: object
+    ) -> None:
         """Make a call for a socket's owner, which an unexpected error closes."""
         try:
             call(*arguments)
         except Exception:  # noqa: BLE001 - one connection must not end them all
-            _log.exception(_CLOSING)
-            owner.close()
+            _close_after_error(owner)
 
     def _close_idle(self) -> bool:
         """Close what sends nothing; tell whether something else is left."""
@@ -199,6 +214,10 @@ class Reactor:
         """Change what a descriptor is watched for."""
         self._poller.modify(fd, interest)
 
+    def again(self, resumable: Resumable) -> None:
+        """Have ``resumable.on_again()`` called in the next turn, which begins without a sleep."""
+        self._again.append(resumable)
+
     def remove(self, fd: int) -> None:
         """Cease to serve a descriptor, which its owner closes."""
         if self._handlers.pop(fd, None) is not None:
@@ -225,3 +244,12 @@ class Reactor:
             self._timers = [entry for entry in self._timers if entry[0] == entry[2].scheduled]
             heapq.heapify(self._timers)
             self._forgotten = 0
+
+
+def _close_after_error(owner: Handler | Timed | Wakeable | Resumable) -> None:
+    """Close what raised an error, which is being handled. The loop goes on in any case."""
+    _log.exception("closing a connection after an unexpected error")
+    try:
+        owner.close()
+    except Exception:  # noqa: BLE001 - one connection must not end them all
+        _log.exception("a connection could not be closed in order")
