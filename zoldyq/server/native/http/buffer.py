@@ -10,7 +10,7 @@ import re
 from zoldyq.contract.errors import HeadersTooLarge, MalformedRequest, ZoldyQError
 from zoldyq.server.native.http.body import ChunkedBody
 from zoldyq.server.native.http.head import TOKEN, Head
-from zoldyq.server.native.http.head_reader import HeadReader, Known
+from zoldyq.server.native.http.head_reader import UNKNOWN, HeadReader
 
 _END = b"\r\n\r\n"
 _BLANK = b"\r\n"
@@ -47,10 +47,10 @@ class RequestBuffer:
     def __init__(self, heads: HeadReader, max_header_bytes: int) -> None:
         self._heads = heads
         self._get_known = heads.heads.get_young
-        self._last: Known | None = None  # the head of the last request that was found whole
+        self._last = UNKNOWN  # the last head that was found by its bytes
         self._repeats = True  # whether the last head is one that is known by its bytes
         self._max_head = max_header_bytes
-        self._data = b""
+        self._data = b""  # what belongs to no request yet, behind _start; empty if that is nothing
         self._start = 0  # where in _data the next request, or the rest of a chunked body, begins
         self._scanned = 0  # before this no head ends
         #: The head whose body is incomplete, if any.
@@ -65,7 +65,7 @@ class RequestBuffer:
     @property
     def idle(self) -> bool:
         """Whether no byte of a further request has come."""
-        return self.pending is None and self._start == len(self._data)
+        return self.pending is None and not self._data
 
     @property
     def body_bytes(self) -> int:
@@ -85,26 +85,26 @@ class RequestBuffer:
         None where the stream is in the midst of something, or the data is anything else: then
         it has to be fed. This is what clients send nearly always, and takes a third of the time.
         """
-        if self._start != len(self._data) or self.pending is not None:
+        if self._data or self.pending is not None:
             return None
-        last = self._last
-        if last is not None and len(data) == last.total and data.startswith(last.raw):
-            return last.head, data[len(last.raw) :]
+        size = len(data)
+        known = self._last
+        if size == known.total and data.startswith(known.raw):
+            return known.head, data[known.size :]
         end = data.find(_END) + 4
-        known = self._get_known(data[:end]) if self._repeats else None
-        if known is not None:
-            head, total = known.head, known.total
-            self._last = known
-        elif 4 <= end <= self._max_head:
-            try:
-                head, length, known = self._heads.read(data[:end])
-            except ZoldyQError:
-                return None  # it is fed, and refused then
-            self._repeats = known is not None
-            total = end + length
-        else:
+        if self._repeats:
+            found = self._get_known(data[:end])
+            if found is not None:
+                self._last = found
+                return (found.head, data[end:]) if size == found.total else None
+        if not 4 <= end <= self._max_head:
             return None
-        return (head, data[end:]) if total == len(data) and not head.chunked else None
+        try:
+            head, length, found = self._heads.read(data[:end])
+        except ZoldyQError:
+            return None  # it is fed, and refused then
+        self._repeats = found is not None
+        return (head, data[end:]) if size == end + length and not head.chunked else None
 
     def feed(self, data: bytes) -> None:
         """Take bytes that came from the client."""
@@ -114,7 +114,7 @@ class RequestBuffer:
             space.release()
             self._filled += taken
             data = data[taken:]
-        if self._start == len(self._data):
+        if not self._data:
             if self.pending is None and data.startswith((b"\r", b"\n")):
                 # RFC 9112, section 2.2: empty lines before a request are no request.
                 data = data.lstrip(_BLANK)
@@ -168,8 +168,10 @@ class RequestBuffer:
             return self._continue(head)
         stop = end + length
         if stop <= len(data):
+            if stop == len(data):
+                self._data, stop = b"", 0
             self._start = stop
-            return head, data[end:stop]
+            return head, data[end : end + length]
         self._expect_body(head, length, end)
         return None
 
@@ -220,6 +222,8 @@ class RequestBuffer:
         """Return the pending request if its body is complete now."""
         if self._chunks is not None:
             self._start, self.unfinished = self._chunks.take(self._data, self._start)
+            if self._start == len(self._data):
+                self._data, self._start = b"", 0
             if not self._chunks.complete:
                 return None
             body = self._chunks.body

@@ -20,6 +20,7 @@ from zoldyq.server.native.http.head import (
     MATTERS,
     VALUE_BYTES,
     Head,
+    RequestLine,
     read_head,
     read_length,
     split_header,
@@ -47,8 +48,13 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     raw: bytes
     head: Head
     length: int
+    size: int
     total: int
-    """The length of head and body."""
+    """The length of the head, and of head and body."""
+
+
+#: What no data is.
+UNKNOWN = Known(b"", Head(RequestLine("", "", "", "", ""), []), 0, 0, -1)
 
 
 class Recent(Generic[K, V]):
@@ -171,7 +177,7 @@ class HeadReader:
         return head.with_headers(filter(None, lines)) if head.wants_all else head
 
     def _remember(self, raw: bytes, head: Head, length: int) -> tuple[Head, int, Known]:
-        known = Known(raw, head, length, len(raw) + length)
+        known = Known(raw, head, length, len(raw), len(raw) + length)
         self.heads.put(raw, known)
         return head, length, known
 
