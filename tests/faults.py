@@ -7,6 +7,7 @@ inside the queues are left out: what they do under their locks has tests of its 
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -42,10 +43,12 @@ class FaultAt:
         self.where = ""
 
     def __enter__(self) -> None:
+        gc.disable()  # what a collection calls is not what the application calls
         sys.setprofile(self._on_event)
 
     def __exit__(self, *_: object) -> None:
         sys.setprofile(None)
+        gc.enable()
 
     def _on_event(self, frame: FrameType, event: str, argument: Any) -> None:
         if self._after is not None:
