@@ -105,11 +105,16 @@ class Program:
             )
         self._log = log
 
+    @property
+    def said(self) -> str:
+        """What it wrote to its standard streams."""
+        return self._log.read_text()
+
     def stop(self) -> None:
         """End it in order; fail if it says that something went wrong."""
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(LIMIT)
-        assert code == 0, f"{self.journal.name} ended with {code}: {self._log.read_text()}"
+        assert code == 0, f"{self.journal.name} ended with {code}: {self.said}"
 
     def kill(self) -> None:
         """End it and its children, whatever they do."""
@@ -179,6 +184,7 @@ class Lane:
         )
         # It can be stopped in order only when it has got so far.
         wait_until(lambda: journal.exists() or program.process.poll() is not None)
+        assert program.process.poll() is None, f"{journal.name} ended: {program.said}"
         return program
 
 

@@ -135,13 +135,24 @@ def main() -> int:
     signal.signal(signal.SIGTERM, on_sigterm)
     with closing(Client(given.url)) as client:
         queue = client.queue(given.queue)
-        client.health()  # from here on there is a connection that a child would inherit
+        connect(client)  # from here on there is a connection that a child would inherit
         path, child = in_two_processes(given.journal) if given.fork else (given.journal, 0)
         work(given.what, queue, path, given.manner)
     if not child:
         return 0
     os.kill(child, signal.SIGTERM)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def connect(client: Client) -> None:
+    """Ask for something, again while nginx is not there; without an end, but for SIGTERM."""
+    while not STOPPING.is_set():
+        try:
+            client.health()
+        except ServerUnreachable:
+            STOPPING.wait(0.1)
+        else:
+            return
 
 
 def work(what: str, queue: RemoteQueue, path: Path, manner: str) -> None:
