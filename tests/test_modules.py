@@ -20,6 +20,7 @@ MODULES = sorted(
 #: Modules without tests of their own, and where they are tested.
 ELSEWHERE = {
     "cli/columns": "cli/test_statistics",
+    "cli/dump": "cli/test_restore",
     "cli/load": "cli/test_bench",
     "cli/main": "cli/test_help",
     "cli/options": "cli/test_enqueue",
@@ -36,6 +37,7 @@ ELSEWHERE = {
     "cli/terminal": "cli/test_top",
     "client/buffer": "client/test_producer",
     "client/exchange": "client/test_transport",
+    "client/outage": "client/test_producer",
     "client/own_work": "client/test_logging",
     "client/requests": "client/test_queue",
     "client/sender": "client/test_producer",
