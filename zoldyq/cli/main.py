@@ -20,6 +20,7 @@ from zoldyq.cli.health import health
 from zoldyq.cli.help import help_command
 from zoldyq.cli.output import notice
 from zoldyq.cli.peek import peek
+from zoldyq.cli.policy import declare, update
 from zoldyq.cli.profile import profile
 from zoldyq.cli.restore import restore
 from zoldyq.cli.serve import serve
@@ -96,7 +97,7 @@ def cli(**_connection: str | None) -> None:
 for _command in (
     *(serve, enqueue, dequeue, peek, tail),
     *(queues, stats, top, health),
-    *(purge, delete),
+    *(declare, update, purge, delete),
     *(dump, restore, bench, profile, config, help_command),
 ):  # fmt: skip
     cli.add_command(_command)
