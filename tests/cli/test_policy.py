@@ -34,7 +34,9 @@ def test_a_queue_that_differs_is_told(server, queue):
 def test_a_policy_is_changed_at_once(server, queue):
     queue.declare(capacity=5, ttl_seconds=60)
     done = zoldyq(server.url, "update", queue.name, "--capacity", "6", "--ttl", "none")
-    assert done.stdout.startswith(f"{queue.name} changed: capacity 6, max_bytes none, ttl_seconds none")
+    assert done.stdout.startswith(
+        f"{queue.name} changed: capacity 6, max_bytes none, ttl_seconds none"
+    )
     assert (queue.stats().capacity, queue.stats().ttl_seconds) == (6, None)
     again = zoldyq(server.url, "update", queue.name, "--capacity", "6", "--json")
     assert json.loads(again.stdout) == {

@@ -17,6 +17,7 @@ from zoldyq.contract.policy import FIELDS
 if TYPE_CHECKING:
     from zoldyq.client import Client
 
+
 def _policy_options(function: Callable[..., None]) -> Callable[..., None]:
     meanings = {each.name: each.meaning for each in FIELDS}
     for field, kind in reversed(list(POLICY_KINDS.items())):
