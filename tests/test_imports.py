@@ -54,6 +54,7 @@ ROOMS: dict[str, Room] = {
     "zoldyq.server.machine": Room(set(), set()),
     "zoldyq.server.notices": Room({"zoldyq.server.machine"}, set()),
     HOUSEKEEPING: Room({CONTRACT, QUEUE}, set()),
+    "zoldyq.server.signals": Room(set(), set()),
     f"{NATIVE}.loop": Room({SOCKETS}, set()),
     f"{NATIVE}.http": Room({CONTRACT, WIRE, API}, {"msgspec"}),
     NATIVE: Room(
@@ -67,8 +68,9 @@ ROOMS: dict[str, Room] = {
     "zoldyq.server": Room({WSGI}, set()),
     "zoldyq.server.run": Room(
         {
-            *(CONTRACT, QUEUE, NATIVE, WSGI, "zoldyq.server.heap", "zoldyq.server.log"),
-            *("zoldyq.server.machine", "zoldyq.server.notices", HOUSEKEEPING),
+            *(CONTRACT, QUEUE, API, NATIVE, WSGI, "zoldyq.server.heap", "zoldyq.server.log"),
+            *("zoldyq.server.machine", "zoldyq.server.notices", "zoldyq.server.signals"),
+            HOUSEKEEPING,
         },
         set(),
     ),

@@ -187,6 +187,11 @@ class TestValues:
             ("tokens", "a, b,c!", ("a", "b", "c!")),
             ("cors_origins", "HTTPS://App.Example.com:443", ("https://app.example.com",)),
             ("cors_origins", "http://localhost:3000,http://[::1]:80", None),
+            (
+                "allowed_hosts",
+                "Queues.Example.com,*.below.org",
+                ("queues.example.com", "*.below.org"),
+            ),
         ],
     )
     def test_accepted(self, name, given, read):
@@ -232,6 +237,14 @@ class TestValues:
             ("cors_origins", "http://a:0"),
             ("cors_origins", "http://a:65536"),
             ("cors_origins", "http://a,"),
+            ("allowed_hosts", "*"),
+            ("allowed_hosts", "*."),
+            ("allowed_hosts", "a.*"),
+            ("allowed_hosts", "http://a"),
+            ("allowed_hosts", "a:80"),
+            ("allowed_hosts", "a,"),
+            ("tokens_file", ""),
+            ("tokens_file", 5),
             ("cors_origins", 5),
         ],
     )

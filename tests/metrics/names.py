@@ -13,6 +13,7 @@ def metric_names() -> set[str]:
         QueueManager(),
         OperationDurations(),
         refusals=dict,
+        forbidden=dict,
         websockets=lambda: 0,
         connections=lambda: 0,
         limits=dict.fromkeys(LIMITS, 0),

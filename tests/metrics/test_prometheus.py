@@ -47,6 +47,7 @@ def metrics_of(
         queues,
         durations,
         refusals=lambda: refused or {},
+        forbidden=dict,
         websockets=lambda: 4,
         connections=connections,
         limits=limits or {},

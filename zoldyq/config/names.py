@@ -51,6 +51,25 @@ class SocketPath(Kind[str | None]):
         return value or ""
 
 
+class FilePath(Kind[str | None]):
+    """The path of a file, or None."""
+
+    metavar = "FILE"
+    allowed = "a path of a file"
+
+    def parse(self, value: object) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, (str, os.PathLike)) or not (path := os.fspath(value)):
+            self.refuse(value)
+        if not isinstance(path, str) or "\0" in path:
+            self.refuse(value)
+        return path
+
+    def show(self, value: str | None) -> str:
+        return value or ""
+
+
 class _Several(Kind[tuple[str, ...]]):
     """Several texts: a list, or one text separated by commas."""
 
@@ -86,6 +105,22 @@ class Tokens(_Several):
         if not isinstance(item, str) or not self._TOKEN.fullmatch(item):
             self.refuse(item)
         return item
+
+
+class Hosts(_Several):
+    """Host names as browsers write them, in lower case; ``*.`` before one means all below it."""
+
+    metavar = "NAME"
+    allowed = "host names such as queues.example.com or *.example.com, without a scheme or a port"
+
+    _NAME: ClassVar[re.Pattern[str]] = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
+
+    def _item(self, item: object) -> str:
+        if item == "*":
+            self.refuse(item, "would let any web page whose name is pointed here use the queues")
+        if not isinstance(item, str) or not self._NAME.fullmatch(item.lower()):
+            self.refuse(item)
+        return item.lower()
 
 
 class Origins(_Several):

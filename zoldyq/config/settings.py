@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from zoldyq.config.environment import environment_warnings
 from zoldyq.config.kinds import Choice, Switch, Whole
-from zoldyq.config.names import Host, Origins, SocketPath, Tokens
+from zoldyq.config.names import FilePath, Host, Hosts, Origins, SocketPath, Tokens
 from zoldyq.config.policies import POLICY_KINDS, DeclaredQueue, fields_for
 from zoldyq.config.setting import Setting, declared_settings, setting
 from zoldyq.config.sources import read_sources
@@ -131,6 +131,19 @@ class Settings:
         "commas separate them (a flag shows in the list of processes, a variable does not)",
         flag="--token",
         variable="ZOLDYQ_TOKEN",
+    )
+    tokens_file: str | None = setting(
+        None,
+        FilePath(),
+        "TOML file with tokens that have rights and queues of their own; SIGHUP reads it again",
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        (),
+        Hosts(),
+        "Host name under which browsers may use the server, beside its address and localhost; "
+        "*.example.com stands for all names below; the flag may be given several times, elsewhere "
+        "commas separate them",
+        flag="--allowed-host",
     )
     cors_origins: tuple[str, ...] = setting(
         (),

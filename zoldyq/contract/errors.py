@@ -16,7 +16,7 @@ Replies, the OpenAPI document and the client follow from these classes.
     |   +-- MalformedRequest, HeadersTooLarge, UnsupportedExpectation, UnsupportedEncoding,
     |   +-- UnsupportedTransferEncoding, UpgradeRequired
     +-- Refused                 the caller is not let in
-    |   +-- Unauthorized, ForbiddenOrigin
+    |   +-- Unauthorized, Forbidden, ForbiddenOrigin, ForbiddenHost
     +-- Overloaded              the same request may succeed later
     |   +-- QueueFull, MemoryLimit, MaxQueuesReached, TooManyWaiting,
     |   +-- TooManyConnections, TooManyWebSockets, ShuttingDown, RequestTimeout
@@ -36,6 +36,8 @@ __all__ = [
     "BadRequest",
     "BatchExceedsCapacity",
     "BodyTooLarge",
+    "Forbidden",
+    "ForbiddenHost",
     "ForbiddenOrigin",
     "HeadersTooLarge",
     "InternalError",
@@ -275,6 +277,20 @@ class Unauthorized(Refused):
     code = "unauthorized"
     status = 401
     headers = (("WWW-Authenticate", "Bearer"),)
+
+
+class Forbidden(Refused):
+    """The token is known, and lacks the right that the request needs."""
+
+    code = "forbidden"
+    status = 403
+
+
+class ForbiddenHost(Refused):
+    """A browser sent the request to a name that the server does not know as its own."""
+
+    code = "forbidden_host"
+    status = 403
 
 
 class ForbiddenOrigin(Refused):

@@ -38,9 +38,10 @@ _OPENMETRICS = "application/openmetrics-text"
 class Metrics:
     """All metrics of a server. Each has a registry of its own, so that two fit in one process.
 
-    ``refusals`` tells how many requests were refused, by error code; ``websockets`` how many
-    sessions are open, and ``connections`` how many connections, where the server counts them.
-    ``limits`` are values for :data:`LIMITS`.
+    ``refusals`` tells how many requests were refused, by error code; ``forbidden`` how many of them
+    lacked a right, by the name of their token; ``websockets`` how many sessions are open, and
+    ``connections`` how many connections, where the server counts them. ``limits`` are values
+    for :data:`LIMITS`.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Metrics:
         durations: OperationDurations,
         *,
         refusals: Callable[[], Mapping[str, int]],
+        forbidden: Callable[[], Mapping[str, int]],
         websockets: Callable[[], int],
         connections: Callable[[], int] | None = None,
         limits: Mapping[str, float],
@@ -60,6 +62,7 @@ class Metrics:
                 queues,
                 durations,
                 refusals=refusals,
+                forbidden=forbidden,
                 websockets=websockets,
                 connections=connections,
                 limits=limits,
@@ -86,6 +89,7 @@ class _ServerCollector(Collector):
         durations: OperationDurations,
         *,
         refusals: Callable[[], Mapping[str, int]],
+        forbidden: Callable[[], Mapping[str, int]],
         websockets: Callable[[], int],
         connections: Callable[[], int] | None,
         limits: Mapping[str, float],
@@ -93,6 +97,7 @@ class _ServerCollector(Collector):
         self._queues = queues
         self._durations = durations
         self._refusals = refusals
+        self._forbidden = forbidden
         self._websockets = websockets
         self._connections = connections
         self._limits = limits
@@ -125,6 +130,17 @@ class _ServerCollector(Collector):
         # Those that never came are 0, so that the first one shows as an increase.
         refused = {**dict.fromkeys(sorted(ERRORS), 0), **self._refusals()}
         yield _counter("zoldyq_refused_total", "Requests refused, by error code", refused)
+        yield CounterMetricFamily(
+            "zoldyq_unauthorized_total",
+            "Requests refused because they had no token that is known",
+            refused["unauthorized"],
+        )
+        yield _counter(
+            "zoldyq_forbidden_total",
+            "Requests refused because their token lacked a right",
+            self._forbidden(),
+            label="token",
+        )
 
     def _uses_and_limits(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(
@@ -144,10 +160,10 @@ class _ServerCollector(Collector):
                 yield GaugeMetricFamily(f"zoldyq_{name}", meaning, self._limits[name])
 
 
-def _counter(name: str, text: str, counts: Mapping[str, int]) -> Metric:
-    family = CounterMetricFamily(name, text, labels=["reason"])
-    for reason, count in counts.items():
-        family.add_metric([reason], count)
+def _counter(name: str, text: str, counts: Mapping[str, int], label: str = "reason") -> Metric:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, count in counts.items():
+        family.add_metric([value], count)
     return family
 
 

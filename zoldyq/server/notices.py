@@ -55,7 +55,8 @@ def warn(settings: Settings) -> None:
 
 def _warn_if_open(settings: Settings) -> None:
     """Say so where anyone who reaches this machine may use the queues."""
-    if settings.tokens or settings.unix_socket or _is_loopback(settings.host):
+    guarded = settings.tokens or settings.tokens_file or settings.unix_socket
+    if guarded or _is_loopback(settings.host):
         return
     _log.warning(
         "anyone who reaches %s can use these queues: set ZOLDYQ_TOKEN, or listen on 127.0.0.1",

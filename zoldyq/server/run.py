@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import heapq
 import logging
-import os
-import signal
-import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from operator import itemgetter
-from types import FrameType
+from pathlib import Path
 from typing import Protocol
 
 from zoldyq.config import Settings
+from zoldyq.contract.errors import ZoldyQError
 from zoldyq.queue import QueueManager
 from zoldyq.server import machine, notices
+from zoldyq.server.api.tokens import read_tokens
 from zoldyq.server.heap import HeapTrimmer
 from zoldyq.server.housekeeping import HOUSEKEEPING_SECONDS, make_queues
 from zoldyq.server.log import set_up_logging
 from zoldyq.server.native.http.engine import Times
 from zoldyq.server.native.server import NativeLimits, NativeServer
+from zoldyq.server.signals import Signals
 from zoldyq.server.wsgi.app import ZoldyQApp, create_app
 from zoldyq.server.wsgi.waitress_server import WaitressServer
 
@@ -81,12 +81,15 @@ def _serve(settings: Settings) -> int:
     except OSError as error:
         notices.say_why_not(settings, error)
         return 1
-    stop = _stop_on_signal()
+    signals = Signals()
     server.start()
     notices.say_where(settings, addresses)
     notices.warn(settings)
     trimmer = HeapTrimmer()
-    while not stop.wait(HOUSEKEEPING_SECONDS):
+    while not signals.stopping:
+        signals.wait(HOUSEKEEPING_SECONDS)
+        if signals.take_reload():
+            reload(_files_of(settings, app))
         manager.keep_house()
         trimmer.look(manager.take_peak_bytes(), manager.bytes_held)
     shut_down(server, app, manager, settings.drain_seconds)
@@ -180,15 +183,23 @@ def _within_descriptors(settings: Settings) -> Settings:
     return replace(settings, max_connections=connections)
 
 
-def _stop_on_signal() -> threading.Event:
-    """Return what is set by the first SIGTERM or SIGINT. The next one ends the process."""
-    stop = threading.Event()
+def _files_of(settings: Settings, app: ZoldyQApp) -> dict[str, Callable[[], object]]:
+    """Return what SIGHUP does, by what it is called in the log."""
+    files: dict[str, Callable[[], object]] = {}
+    if settings.tokens_file is not None:
+        tokens_file = Path(settings.tokens_file)
+        files["tokens"] = lambda: app.access.replace_tokens(read_tokens(tokens_file))
+    return files
 
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
 
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
-    return stop
+def reload(files: Mapping[str, Callable[[], object]]) -> None:
+    """Read files again, each by itself: one with a mistake changes nothing, and is logged."""
+    if not files:
+        _log.info("SIGHUP: there is no file to read again")
+    for name, read in files.items():
+        try:
+            read()
+        except (ZoldyQError, OSError) as error:
+            _log.error("the %s stay as they were: %s", name, error)
+        else:
+            _log.info("the %s were read again", name)

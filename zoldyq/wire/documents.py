@@ -145,13 +145,13 @@ class Queues(Struct):
 
 
 class Health(Struct):
-    """How the server is."""
+    """How the server is. Who may not observe the queues is told nothing of them."""
 
     status: Literal["healthy", "draining"]
     uptime_seconds: Seconds
     version: str
-    total_queues: Whole
-    queues: Mapping[str, QueueStats]
+    total_queues: Whole | UnsetType = UNSET
+    queues: Mapping[str, QueueStats] | UnsetType = UNSET
 
 
 class Live(Struct):

@@ -1,4 +1,4 @@
-"""Who is let in, and what browsers are told."""
+"""Who is let in, and with which rights."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from zoldyq.contract.errors import ForbiddenOrigin, NotFound, Unauthorized
-from zoldyq.server.api.access import AccessPolicy
+from zoldyq.contract.errors import Forbidden, ForbiddenOrigin, NotFound, Unauthorized
+from zoldyq.contract.patterns import NamePattern
+from zoldyq.contract.routes import ROUTES, Right, Route
+from zoldyq.server.api.access import AccessPolicy, Pass
 from zoldyq.server.api.router import ROUTER, Target
+from zoldyq.server.api.tokens import Token, digest_of
 
 QUEUE = "/queues/a/dequeue"
 DEQUEUE_OVER_WEBSOCKET = ROUTER.find("GET", QUEUE, websocket=True)
@@ -92,60 +95,7 @@ class TestTokens:
             admit(AccessPolicy(["first"]), sec_websocket_protocol=as_subprotocol(b"first"))
 
 
-class TestOrigins:
-    @pytest.mark.parametrize(
-        ("origin", "host"),
-        [
-            ("http://localhost:9000", "localhost:9000"),
-            ("http://localhost", "localhost"),
-            ("http://localhost", "localhost:80"),
-            ("https://queue.example", "queue.example:443"),
-            ("https://queue.example:443", "queue.example"),
-            ("https://queue.example", "Queue.Example"),
-            ("http://[::1]:9000", "[::1]:9000"),
-        ],
-    )
-    def test_the_servers_own_pages_come_in(self, origin: str, host: str) -> None:
-        admit(AccessPolicy(), origin=origin, host=host)
-
-    @pytest.mark.parametrize(
-        "origin",
-        [
-            "http://evil.example",
-            "http://localhost",
-            "http://localhost:9001",
-            "https://localhost:9000.evil.example",
-            "null",
-            "",
-            "localhost:9000",
-            "file://localhost:9000",
-            "http://evil.example, http://localhost:9000",
-        ],
-    )
-    def test_foreign_pages_are_kept_out(self, origin: str) -> None:
-        with pytest.raises(ForbiddenOrigin):
-            admit(AccessPolicy(origins=[APP]), origin=origin, host="localhost:9000")
-
-    def test_a_page_is_foreign_if_no_host_says_otherwise(self) -> None:
-        with pytest.raises(ForbiddenOrigin):
-            admit(AccessPolicy(), origin="http://localhost:9000")
-
-    @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-    def test_pages_are_kept_out_that_the_browser_calls_foreign(self, site: str) -> None:
-        with pytest.raises(ForbiddenOrigin):
-            admit(AccessPolicy(), sec_fetch_site=site)
-
-    @pytest.mark.parametrize("path", ["/", "/ui/app.js"])
-    def test_any_page_may_link_to_the_dashboard(self, path: str) -> None:
-        admit(AccessPolicy(), path, sec_fetch_site="cross-site")
-
-    @pytest.mark.parametrize("site", ["same-origin", "none"])
-    def test_other_values_of_it_do_not_matter(self, site: str) -> None:
-        admit(AccessPolicy(), sec_fetch_site=site)
-
-    def test_an_allowed_page_comes_in_though_it_is_cross_site(self) -> None:
-        admit(AccessPolicy(origins=[APP]), origin=APP, sec_fetch_site="cross-site")
-
+class TestPagesAndTokens:
     def test_an_allowed_page_still_needs_a_token(self) -> None:
         with pytest.raises(Unauthorized):
             admit(AccessPolicy(["first"], [APP]), origin=APP)
@@ -157,30 +107,106 @@ class TestOrigins:
     def test_a_preflight_needs_an_allowed_origin_and_no_token(self) -> None:
         policy = AccessPolicy(["first"], [APP])
         preflight = ROUTER.find("OPTIONS", QUEUE)
-        policy.admit(preflight, {"origin": APP}.get)
+        policy.admit(preflight, {"origin": APP, "host": "localhost"}.get)
         with pytest.raises(ForbiddenOrigin):
             policy.admit(preflight, {"origin": "http://evil.example"}.get)
 
 
-class TestHeaders:
-    def test_an_allowed_page_may_read_the_reply(self) -> None:
-        headers = dict(AccessPolicy(origins=[APP]).cors_headers(APP))
-        assert headers == {
-            "Access-Control-Allow-Origin": APP,
-            "Vary": "Origin",
-            "Access-Control-Expose-Headers": "Retry-After",
-        }
+def token(name: str, *rights: Right, queues: tuple[str, ...] = ("*",)) -> Token:
+    """A token whose secret is its name."""
+    patterns = tuple(map(NamePattern, queues))
+    return Token(name, digest_of(name.encode()), frozenset(rights), patterns)
 
-    def test_a_preflight_is_told_what_may_be_sent(self) -> None:
-        headers = dict(AccessPolicy(origins=[APP]).cors_headers(APP, preflight=True))
-        assert headers["Access-Control-Allow-Origin"] == APP
-        assert headers["Access-Control-Allow-Methods"] == "DELETE, GET, HEAD, PATCH, POST, PUT"
-        assert "Authorization" in headers["Access-Control-Allow-Headers"]
-        assert int(headers["Access-Control-Max-Age"]) > 0
 
-    @pytest.mark.parametrize("origin", [None, "http://evil.example", "http://localhost:9000"])
-    def test_others_are_told_nothing(self, origin: str | None) -> None:
-        assert AccessPolicy(origins=[APP]).cors_headers(origin) == ()
+class TestRights:
+    @pytest.mark.parametrize("right", Right)
+    @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
+    def test_a_right_opens_what_needs_it_and_nothing_else(self, route: Route, right: Right) -> None:
+        policy = AccessPolicy(tokens=[token("some", right)])
+        path = route.path.format(name="a", file="a")
+        asked = ROUTER.find(route.method, path, websocket=route.websocket)
+        header = {"authorization": "Bearer some"}.get
+        if route.right in (None, right):
+            assert policy.admit(asked, header).name == "some"
+        else:
+            with pytest.raises(Forbidden) as refusal:
+                policy.admit(asked, header)
+            assert refusal.value.details["token"] == "some"
+            assert refusal.value.details["right"] == route.right
+
+    @pytest.mark.parametrize(
+        ("queue", "may"),
+        [("invoices", True), ("mail.in", True), ("mail.", True), ("mail", False), ("other", False)],
+    )
+    def test_a_right_holds_for_the_queues_of_its_patterns(self, queue: str, may: bool) -> None:
+        policy = AccessPolicy(tokens=[token("some", *Right, queues=("invoices", "mail.*"))])
+        for verb in ("dequeue", "peek"):
+            asked = ROUTER.find("GET", f"/queues/{queue}/{verb}")
+            header = {"authorization": "Bearer some"}.get
+            if may:
+                policy.admit(asked, header)
+            else:
+                with pytest.raises(Forbidden) as refusal:
+                    policy.admit(asked, header)
+                assert refusal.value.details["queue_name"] == queue
+
+    @pytest.mark.parametrize(
+        ("queues", "may"), [(("*",), True), (("a*", "*"), True), (("**",), False), (("a*",), False)]
+    )
+    def test_the_metrics_need_the_pattern_of_all_queues(
+        self, queues: tuple[str, ...], may: bool
+    ) -> None:
+        policy = AccessPolicy(tokens=[token("some", Right.OBSERVE, queues=queues)])
+        asked = ROUTER.find("GET", "/metrics")
+        if may:
+            policy.admit(asked, {"authorization": "Bearer some"}.get)
+        else:
+            with pytest.raises(Forbidden, match="has to be"):
+                policy.admit(asked, {"authorization": "Bearer some"}.get)
+
+    def test_a_stranger_has_no_right_where_no_token_is_needed(self) -> None:
+        policy = AccessPolicy(tokens=[token("some", *Right)])
+        for given in ("", "Bearer unknown"):
+            caller = policy.admit(ROUTER.find("GET", "/health"), {"authorization": given}.get)
+            assert not any(caller.may(right, "a") for right in Right)
+
+    def test_without_any_token_everybody_may_do_everything(self) -> None:
+        caller = AccessPolicy().admit(ROUTER.find("GET", "/health"), {}.get)
+        assert all(caller.may(right, "a") and caller.may_on_all(right) for right in Right)
+
+    def test_a_secret_without_rights_of_its_own_may_do_everything(self) -> None:
+        policy = AccessPolicy(["master"], tokens=[token("some", Right.CONSUME)])
+        caller = policy.admit(
+            ROUTER.find("PUT", "/queues/a"), {"authorization": "Bearer master"}.get
+        )
+        assert all(caller.may_on_all(right) for right in Right)
+
+
+class TestChanges:
+    def test_a_token_that_is_gone_is_unknown_at_once(self) -> None:
+        policy = AccessPolicy(["master"], tokens=[token("old", *Right)])
+        policy.replace_tokens([token("new", *Right)])
+        admit(policy, authorization="Bearer new")
+        admit(policy, authorization="Bearer master")
+        with pytest.raises(Unauthorized):
+            admit(policy, authorization="Bearer old")
+
+    def test_those_who_watch_are_told_after_the_change(self) -> None:
+        policy = AccessPolicy(tokens=[token("old", *Right)])
+        given = Pass(token("old", *Right), Right.CONSUME, "a")
+        seen: list[bool] = []
+        policy.watch(lambda: seen.append(policy.still_admits(given)))
+        policy.replace_tokens([token("old", Right.CONSUME)])
+        policy.replace_tokens([token("old", Right.PRODUCE)])
+        policy.replace_tokens([token("old", Right.CONSUME, queues=("b",))])
+        policy.replace_tokens([token("new", *Right)])
+        assert seen == [True, False, False, False]
+
+    def test_a_token_with_another_secret_is_another_token(self) -> None:
+        policy = AccessPolicy(tokens=[token("old", *Right)])
+        given = Pass(token("old", *Right), Right.CONSUME, "a")
+        policy.replace_tokens([Token("old", digest_of(b"renewed"))])
+        assert not policy.still_admits(given)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,11 @@ from zoldyq.server.api.waits import DequeueWait, EnqueueWait
 from zoldyq.wire import NDJSON, Reply
 
 
+def every(_name: str) -> bool:
+    """What a caller may see who may see all queues."""
+    return True
+
+
 @pytest.fixture
 def manager() -> QueueManager:
     return QueueManager(default_capacity=3, max_queues=2)
@@ -114,7 +119,7 @@ class TestEnqueue:
     ) -> None:
         with pytest.raises(refusal):
             enqueue(operations, body, "timeout=5")
-        assert document(operations.list_queues())["total_queues"] == 0
+        assert document(operations.list_queues(every))["total_queues"] == 0
 
     def test_a_full_queue_refuses_at_once(self, operations: Operations) -> None:
         fill(operations)
@@ -250,7 +255,7 @@ class TestDequeue:
         reply = dequeue(operations, query)
         assert isinstance(reply, Reply)
         assert (reply.status, reply.body) == (204, b"")
-        assert document(operations.list_queues())["total_queues"] == 0
+        assert document(operations.list_queues(every))["total_queues"] == 0
 
     def test_a_reply_is_no_larger_than_a_body_may_be(self, operations: Operations) -> None:
         enqueue(operations, b'{"payloads":["%b","%b","3"]}' % (b"x" * 600, b"y" * 600))
@@ -280,8 +285,8 @@ class TestDequeue:
     def test_what_could_not_be_written_may_have_been_no_message(
         self, operations: Operations
     ) -> None:
-        operations.put_back(operations.health())
-        assert document(operations.list_queues())["total_queues"] == 0
+        operations.put_back(operations.health(every))
+        assert document(operations.list_queues(every))["total_queues"] == 0
 
 
 class TestWaitingForMessages:
@@ -437,7 +442,7 @@ class TestAdministration:
         fill(operations)
         one = document(operations.show_queue("emails"))
         assert one.pop("queue_name") == "emails"
-        everything = document(operations.list_queues())
+        everything = document(operations.list_queues(every))
         assert everything["total_queues"] == 1
         listed = everything["queues"]
         assert isinstance(listed, dict)
@@ -564,12 +569,12 @@ class TestHealth:
         self, operations: Operations, manager: QueueManager
     ) -> None:
         fill(operations)
-        health = document(operations.health())
+        health = document(operations.health(every))
         assert (health["status"], health["version"]) == ("healthy", __version__)
         assert 0 <= float(str(health["uptime_seconds"])) < 60
         assert (health["total_queues"], list(health["queues"])) == (1, ["emails"])  # type: ignore[call-overload]
         manager.drain()
-        reply = operations.health()
+        reply = operations.health(every)
         assert (reply.status, document(reply)["status"]) == (200, "draining")
 
     def test_ready_until_it_stops(self, operations: Operations, manager: QueueManager) -> None:
@@ -619,3 +624,16 @@ def test_a_body_has_a_largest_size(size: int, fits: bool) -> None:
         with pytest.raises(BodyTooLarge) as refusal:
             limits.check_body(size)
         assert refusal.value.details == {"max_body_bytes": 1_000}
+
+
+class TestWhatACallerMaySee:
+    def test_only_queues_that_it_may_see_are_listed(self, operations: Operations) -> None:
+        for name in ("mail.in", "secret"):
+            operations.create_queue(name, b'{"capacity":1}')
+        listed = document(operations.list_queues(lambda name: name.startswith("mail.")))
+        assert (listed["total_queues"], sorted(listed["queues"])) == (1, ["mail.in"])
+        assert document(operations.list_queues(lambda _: False))["queues"] == {}
+
+    def test_a_stranger_is_told_of_no_queue(self, operations: Operations) -> None:
+        operations.create_queue("secret", b'{"capacity":1}')
+        assert set(document(operations.health(None))) == {"status", "uptime_seconds", "version"}

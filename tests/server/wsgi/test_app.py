@@ -288,7 +288,7 @@ class TestRefusals:
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        def broken() -> None:
+        def broken(_sees: object) -> None:
             raise ValueError("the secret reason")
 
         monkeypatch.setattr(app.operations, "health", broken)
@@ -391,6 +391,7 @@ class TestWebSockets:
             operations.queues,
             operations.durations,
             refusals=operations.refusals.snapshot,
+            forbidden=dict,
             websockets=lambda: sessions.open,
             connections=lambda: 5,
             limits={},

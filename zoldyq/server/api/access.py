@@ -1,129 +1,155 @@
-"""Who is let in: bearer tokens, and which web pages may use the server from a browser.
-
-Browsers send requests on behalf of pages that their user merely looks at, also to servers on the
-user's own machine. They say so in ``Origin`` and ``Sec-Fetch-Site``, which no page can forge, so a
-page of a foreign origin is kept out unless it was allowed by name.
-"""
+"""Who is let in: tokens with their rights, and web pages."""
 
 from __future__ import annotations
 
 import binascii
-import hmac
+import threading
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from zoldyq.contract.errors import ForbiddenOrigin, Unauthorized
-from zoldyq.contract.routes import ROUTES
+from zoldyq.contract.errors import Forbidden, Unauthorized
+from zoldyq.contract.routes import Right
+from zoldyq.server.api.pages import HeaderOf, Pages
 from zoldyq.server.api.router import Target
+from zoldyq.server.api.tokens import ANYBODY, STRANGER, Token, digest_of, find_token
 from zoldyq.wire import Headers, members_of
 
-#: Returns a request header by its lower-case name, None where it is missing.
-HeaderOf = Callable[[str], str | None]
+__all__ = ["SUBPROTOCOL", "AccessPolicy", "HeaderOf", "Pass"]
 
 #: The WebSocket subprotocol that the server speaks.
 SUBPROTOCOL = "zoldyq"
 
-# Any page may link to the dashboard, which does nothing when it is opened.
-_LINKABLE = frozenset({"dashboard", "dashboard_file"})
-
-# What browsers say of a request that a page of another origin caused. Images, links and a fetch
-# without access to the answer come with this alone, without an Origin.
-_OTHER_ORIGINS = frozenset({"cross-site", "same-site"})
-
 _BEARER_SUBPROTOCOL = "bearer."
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+class Pass(NamedTuple):
+    """What a WebSocket session was opened with, to be looked at again when the tokens change."""
+
+    token: Token
+    right: Right | None
+    queue: str
 
 
 class AccessPolicy:
-    """Lets requests in or refuses them. Without ``tokens`` none is asked for.
+    """Lets requests in or refuses them. Without any token none is asked for.
 
-    ``origins`` are those whose pages may use the server beside its own, as browsers write them:
-    lower case, without a default port.
+    Who has one of ``secrets`` may do everything; ``tokens`` have rights of their own, and can be
+    replaced while the server runs. ``origins`` and ``hosts`` are those of :class:`Pages`.
     """
 
-    def __init__(self, tokens: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
-        self._tokens = [token.encode() for token in tokens]
-        self._granted = {origin: _granted_to(origin) for origin in origins}
+    def __init__(
+        self,
+        secrets: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        *,
+        tokens: Iterable[Token] = (),
+        hosts: Iterable[str] = (),
+    ) -> None:
+        self._pages = Pages(origins, hosts)
+        self._masters = tuple(Token("token", digest_of(secret.encode())) for secret in secrets)
+        # Replaced as a whole, so that who reads it needs no lock.
+        self._known = (*self._masters, *tokens)
+        self._lock = threading.Lock()  # guards the list of those who are told of changes
+        self._watchers: list[Callable[[], None]] = []
 
-    def admit(self, target: Target | None, header: HeaderOf) -> None:
-        """Let a request in, or say why not.
+    def admit(self, target: Target | None, header: HeaderOf) -> Token:
+        """Let a request in and return who sent it, or say why not.
 
         ``target`` is None where there is nothing at the path, or not with this method. Strangers
         do not learn even that. A WebSocket handshake may carry its token as a subprotocol.
 
         Raises:
-            ForbiddenOrigin: a web page sent it whose origin is not allowed.
+            ForbiddenOrigin, ForbiddenHost: as :meth:`Pages.check`.
             Unauthorized: a token is needed, and the request carries none that is known.
+            Forbidden: its token lacks the right.
         """
-        self._check_origin(target, header)
-        if not self._tokens or (target is not None and target.route.right is None):
-            return
-        given = _given_tokens(header, websocket=target is not None and target.route.websocket)
-        # Every candidate and every token is looked at: the time taken tells nothing about them.
-        known = [self._is_known(each) for each in given]
+        self._pages.check(target, header)
+        known = self._known
         if not known:
-            raise Unauthorized("this server asks for a token: send Authorization: Bearer <token>")
-        if not any(known):
-            raise Unauthorized("this server does not know the token: is it the right one?")
+            return ANYBODY
+        websocket = target is not None and target.route.websocket
+        secrets = list(_given_secrets(header, websocket=websocket))
+        token = find_token(known, secrets)
+        if target is not None and target.route.right is None:
+            return token or STRANGER
+        if token is None:
+            raise Unauthorized(
+                "this server does not know the token: is it the right one?"
+                if secrets
+                else "this server asks for a token: send Authorization: Bearer <token>"
+            )
+        if target is not None:
+            _check_right(token, target)
+        return token
 
-    def cors_headers(self, origin: str | None, *, preflight: bool = False) -> Headers:
+    def still_admits(self, given: Pass) -> bool:
+        """Tell whether a session that was let in with this would be let in now."""
+        known = self._known
+        if not known:
+            return True
+        for token in known:
+            if token.digest == given.token.digest:
+                return given.right is None or token.may(given.right, given.queue)
+        return False
+
+    def replace_tokens(self, tokens: Iterable[Token]) -> None:
+        """Put other tokens with rights in the place of the present ones, from now on.
+
+        When it returns, everything that watches has forgotten what it knew of the old ones.
+        """
+        self._known = (*self._masters, *tokens)
+        with self._lock:
+            watchers = list(self._watchers)
+        for watcher in watchers:
+            watcher()
+
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Have ``watcher()`` called after each change, on the thread that makes it."""
+        with self._lock:
+            self._watchers.append(watcher)
+
+    def reply_headers(self, method: str, header: HeaderOf) -> Headers:
         """Return what lets the page of an allowed origin read the reply; nothing for others."""
-        granted = self._granted.get(origin) if origin is not None else None
-        if granted is None:
-            return ()
-        return (*granted, *(_PREFLIGHT_HEADERS if preflight else _READABLE_HEADERS))
+        asked = method == "OPTIONS" and header("access-control-request-method") is not None
+        return self._pages.cors_headers(header("origin"), preflight=asked)
 
     def subprotocol(self, header: HeaderOf) -> str | None:
         """Return the subprotocol to select in a WebSocket handshake, None where none fits."""
         return SUBPROTOCOL if SUBPROTOCOL in _offered_subprotocols(header) else None
 
-    def _check_origin(self, target: Target | None, header: HeaderOf) -> None:
-        origin = header("origin")
-        if origin in self._granted:
-            return  # browsers mark its requests as cross-site, too
-        foreign = origin is not None and not _is_own(origin, header("host"))
-        linkable = target is not None and target.route.operation in _LINKABLE
-        if foreign or (header("sec-fetch-site") in _OTHER_ORIGINS and not linkable):
-            raise ForbiddenOrigin(
-                "web pages of other origins may not use this server: "
-                "name the origin in cors_origins to allow it"
-            )
 
-    def _is_known(self, given: bytes) -> bool:
-        matches = [hmac.compare_digest(given, token) for token in self._tokens]
-        return any(matches)
-
-
-_METHODS = sorted({"HEAD", "PATCH", *(route.method for route in ROUTES)})
-_PREFLIGHT_HEADERS: Headers = (
-    ("Access-Control-Allow-Methods", ", ".join(_METHODS)),
-    ("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept"),
-    ("Access-Control-Max-Age", "600"),
-)
-_READABLE_HEADERS: Headers = (("Access-Control-Expose-Headers", "Retry-After"),)
-
-
-def _granted_to(origin: str) -> Headers:
-    return (("Access-Control-Allow-Origin", origin), ("Vary", "Origin"))
+def _check_right(token: Token, target: Target) -> None:
+    """Raise Forbidden unless a token covers what a request asks for."""
+    right, name = target.route.right, target.name
+    if right is None:
+        return
+    if target.route.every_queue:
+        if token.may_on_all(right):
+            return
+        where = "all queues (its pattern has to be *)"
+    elif not name:
+        if right in token.rights:
+            return  # it is shown the queues that it may see
+        where = "any queue"
+    else:
+        if token.may(right, name):
+            return
+        where = f"queue {name[:128]!r}"
+    raise Forbidden(
+        f"the token {token.name!r} lacks the right {right.value!r} on {where}: "
+        "ask for it, or use another token",
+        token=token.name,
+        right=right.value,
+        **({"queue_name": name[:128]} if name else {}),
+    )
 
 
-def _is_own(origin: str, host: str | None) -> bool:
-    """Tell whether a page of this origin came from the host that the request was sent to.
-
-    The scheme is left out, because a proxy in front may speak TLS where this server does not.
-    """
-    scheme, _, authority = origin.lower().partition("://")
-    port = _DEFAULT_PORTS.get(scheme)
-    if port is None or host is None:
-        return False
-    return authority.removesuffix(port) == host.lower().removesuffix(port)
-
-
-def _given_tokens(header: HeaderOf, *, websocket: bool) -> Iterator[bytes]:
-    """Yield every token that a request carries."""
-    scheme, _, token = (header("authorization") or "").partition(" ")
-    if scheme.lower() == "bearer" and (token := token.strip()):
-        yield token.encode()
+def _given_secrets(header: HeaderOf, *, websocket: bool) -> Iterator[bytes]:
+    """Yield every secret that a request carries."""
+    scheme, _, secret = (header("authorization") or "").partition(" ")
+    if scheme.lower() == "bearer" and (secret := secret.strip()):
+        yield secret.encode()
     if not websocket:
         return
     for offered in _offered_subprotocols(header):

@@ -80,6 +80,10 @@ class DequeueCall(msgspec.Struct, frozen=True, gc=False):
     lines: str | None
 
 
+#: Tells whether a caller may see the queue with this name.
+Sees = Callable[[str], bool]
+
+
 class Operations:
     """Every operation of the wire contract, over some queues and within some limits.
 
@@ -230,9 +234,9 @@ class Operations:
         delivery = self.queues.peek(name, count or 1, self.limits.max_body_bytes)
         return wire.peek_reply(name, delivery, wire.accepted_lines(accept))
 
-    def list_queues(self) -> Reply:
-        """Return the statistics of all queues."""
-        return wire.document_reply(documents.Queues(*self._queues()))
+    def list_queues(self, sees: Sees) -> Reply:
+        """Return the statistics of the queues that the caller may see."""
+        return wire.document_reply(documents.Queues(*self._queues(sees)))
 
     def show_queue(self, name: str) -> Reply:
         """Return the statistics of one queue."""
@@ -268,11 +272,17 @@ class Operations:
         """Tell that the process lives, and nothing else: for probes, which ask often."""
         return _ALIVE
 
-    def health(self) -> Reply:
-        """Tell that the process lives, and how its queues are."""
+    def health(self, sees: Sees | None) -> Reply:
+        """Tell that the process lives, and how the queues are that the caller may see.
+
+        A caller that may see none (None) is not told of any.
+        """
         status: Literal["draining", "healthy"] = "draining" if self.queues.draining else "healthy"
         uptime = round(time.monotonic() - self._started, 3)
-        return wire.document_reply(documents.Health(status, uptime, __version__, *self._queues()))
+        if sees is None:
+            return wire.document_reply(documents.Health(status, uptime, __version__))
+        document = documents.Health(status, uptime, __version__, *self._queues(sees))
+        return wire.document_reply(document)
 
     def ready(self) -> Reply:
         """Tell whether new messages are welcome: 503 with the reason where they are not."""
@@ -282,8 +292,10 @@ class Operations:
             return wire.document_reply(documents.Ready(False, "memory_limit"), 503)
         return wire.document_reply(documents.Ready(True))
 
-    def _queues(self) -> tuple[int, documents.EncodedQueues]:
-        return documents.encode_queues(slices(self.queues.all_stats()))
+    def _queues(self, sees: Sees) -> tuple[int, documents.EncodedQueues]:
+        every = slices(self.queues.all_stats())
+        seen = ([each for each in part if sees(each[0])] for part in every)
+        return documents.encode_queues(part for part in seen if part)
 
 
 _PARAMETERS = {route.operation: route.parameters for route in ROUTES}

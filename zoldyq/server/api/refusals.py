@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Mapping
 
 from zoldyq import wire
@@ -17,18 +18,26 @@ class Refusals:
     """Counts refusals by their codes. Any thread may use it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards the counts
-        self._counts: dict[str, int] = {}
+        self._lock = threading.Lock()  # guards the fields below
+        self._counts: Counter[str] = Counter()
+        self._forbidden: Counter[str] = Counter()
 
-    def count(self, code: str) -> None:
-        """Take note of a refusal that was answered."""
+    def count(self, code: str, token: object = None) -> None:
+        """Take note of a refusal that was answered; ``token`` names one that lacks the right."""
         with self._lock:
-            self._counts[code] = self._counts.get(code, 0) + 1
+            self._counts[code] += 1
+            if token is not None:
+                self._forbidden[str(token)] += 1
 
     def snapshot(self) -> Mapping[str, int]:
         """Return how many refusals there were, by code; those that never came are left out."""
         with self._lock:
             return dict(self._counts)
+
+    def forbidden(self) -> Mapping[str, int]:
+        """Return how many requests lacked a right, by the names of their tokens."""
+        with self._lock:
+            return dict(self._forbidden)
 
     def refuse(self, error: Exception, headers: Headers = ()) -> Reply:
         """Return the reply to a request that raised an error, and count it.
@@ -37,7 +46,7 @@ class Refusals:
         learns no more than that there was one. ``headers`` come with the reply.
         """
         refusal = told(error)
-        self.count(refusal.code)
+        self.count(refusal.code, refusal.details.get("token"))
         return refusal_reply(refusal, headers)
 
 

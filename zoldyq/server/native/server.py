@@ -46,6 +46,10 @@ class NativeLimits(msgspec.Struct, frozen=True):
     backlog: int = 1024
 
 
+#: How long an event loop gets to forget its heads, in seconds.
+_FORGET_SECONDS = 5.0
+
+
 class _Loop:
     """An event loop, with what its connections share. ``load`` is how many there are."""
 
@@ -81,6 +85,7 @@ class NativeServer:
             _Loop(f"zoldyq-reactor-{number + 1}", router, self.times.idle)
             for number in range(self._limits.reactors)
         ]
+        access.watch(self._forget_routes)
         self._pool = WorkerPool(self._limits.threads, "zoldyq-worker")
         self._sockets: list[socket.socket] = []
         self._address = ("localhost", 80)  # the name and port that the application is told
@@ -145,6 +150,17 @@ class NativeServer:
         """How many connections are open, those of WebSocket sessions included."""
         with self._lock:
             return self._open
+
+    def _forget_routes(self) -> None:
+        """Let no head outlive the token that it was let in with; return when all are forgotten."""
+        waits = []
+        for loop in self._loops:
+            forgotten = threading.Event()
+            loop.reactor.post(partial(_forget, loop.heads, forgotten))
+            waits.append(forgotten.wait)
+        if self._threads:
+            for wait in waits:
+                wait(_FORGET_SECONDS)
 
     # -- connections -------------------------------------------------------------------------
 
@@ -259,3 +275,8 @@ class NativeServer:
 
 def _load_of(loop: _Loop) -> int:
     return loop.load
+
+
+def _forget(heads: HeadReader, forgotten: threading.Event) -> None:
+    heads.forget_routes()
+    forgotten.set()

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoldyq import wire
 from zoldyq.contract.errors import (
@@ -16,14 +16,14 @@ from zoldyq.contract.errors import (
     WebSocketUnavailable,
     ZoldyQError,
 )
-from zoldyq.server.api.access import AccessPolicy
+from zoldyq.server.api.access import AccessPolicy, Pass
 from zoldyq.server.api.operations import Operations
 from zoldyq.server.api.router import ROUTER, TARGET_KEY, Target
 from zoldyq.server.websocket.channel import Channel
 from zoldyq.server.websocket.connection import LINGER_SECONDS, Connection
 from zoldyq.server.websocket.dequeue import SEND_BUFFER_BYTES, DequeueSession, parse_stream
 from zoldyq.server.websocket.enqueue import EnqueueSession
-from zoldyq.server.websocket.frames import GOING_AWAY
+from zoldyq.server.websocket.frames import GOING_AWAY, POLICY_VIOLATION
 from zoldyq.server.websocket.handshake import check_handshake, header_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 _SOCKET_KEYS = ("werkzeug.socket", "gunicorn.socket")
 
 _Session = EnqueueSession | DequeueSession
+
+
+class _Open(NamedTuple):
+    """What belongs to a session that is open."""
+
+    channel: Channel
+    admission: Pass
 
 
 class WebSocketSessions:
@@ -62,8 +69,9 @@ class WebSocketSessions:
         # Guards both fields below, and is notified when the last session has ended. Never held
         # across I/O.
         self._changed = threading.Condition()
-        self._sessions: dict[_Session, Channel] = {}
+        self._sessions: dict[_Session, _Open] = {}
         self._closed = False
+        access.watch(self._close_withdrawn)
 
     @property
     def open(self) -> int:
@@ -100,13 +108,13 @@ class WebSocketSessions:
         """
         with self._changed:
             self._closed = True
-            channels = list(self._sessions.values())
+            channels = [each.channel for each in self._sessions.values()]
         for channel in channels:
             channel.start_close(GOING_AWAY, "the server is stopping")
         with self._changed:
             if self._changed.wait_for(self._is_empty, deadline_seconds):
                 return
-            channels = list(self._sessions.values())
+            channels = [each.channel for each in self._sessions.values()]
         for channel in channels:
             channel.abort()
         with self._changed:
@@ -122,10 +130,12 @@ class WebSocketSessions:
         )
         if not target.route.websocket:
             raise NotFound("WebSockets are at /queues/{name}/enqueue and /queues/{name}/dequeue")
-        self._access.admit(target, header_of(environ))
+        token = self._access.admit(target, header_of(environ))
         sock = _socket_of(environ)
         check_handshake(environ)
-        return self._begin(target, environ.get("QUERY_STRING", ""), sock)
+        session, channel = self._begin(target, environ.get("QUERY_STRING", ""), sock)
+        self._add(session, _Open(channel, Pass(token, target.route.right, target.name)))
+        return session, channel
 
     def _begin(self, target: Target, query: str, sock: socket.socket) -> tuple[_Session, Channel]:
         operations = self._operations
@@ -140,10 +150,9 @@ class WebSocketSessions:
                 sock, self._send_seconds, send_buffer=SEND_BUFFER_BYTES, needs_peer=True
             )
             session = DequeueSession(operations, stream, channel)
-        self._add(session, channel)
         return session, channel
 
-    def _add(self, session: _Session, channel: Channel) -> None:
+    def _add(self, session: _Session, opened: _Open) -> None:
         with self._changed:
             if self._closed or self._operations.queues.draining:
                 raise ShuttingDown("the server is stopping: connect to its successor")
@@ -153,7 +162,18 @@ class WebSocketSessions:
                     "try again later, or raise max_websockets",
                     max_websockets=self._max_sessions,
                 )
-            self._sessions[session] = channel
+            self._sessions[session] = opened
+        # The tokens may have changed since it was let in, and the change did not see it.
+        if not self._access.still_admits(opened.admission):
+            self._close_withdrawn()
+
+    def _close_withdrawn(self) -> None:
+        """Close the sessions whose tokens are gone, or no longer have the right."""
+        with self._changed:
+            opened = list(self._sessions.values())
+        for each in opened:
+            if not self._access.still_admits(each.admission):
+                each.channel.start_close(POLICY_VIOLATION, "the token was withdrawn")
 
     def _remove(self, session: _Session) -> None:
         with self._changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import falcon
@@ -18,6 +19,7 @@ from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Limits, Operations
 from zoldyq.server.api.router import TARGET_KEY, Target, target_of
 from zoldyq.server.housekeeping import Housekeeper, make_queues
+from zoldyq.server.api.tokens import read_tokens
 from zoldyq.server.websocket.sessions import WebSocketSessions
 from zoldyq.server.wsgi.exchange import HANDOVER_KEY, Handover
 from zoldyq.server.wsgi.middleware import (
@@ -114,7 +116,7 @@ def create_app(
     ``connections`` tells the metrics how many connections the server has open.
 
     Raises:
-        InvalidSetting: as :meth:`Settings.load`.
+        InvalidSetting: as :meth:`Settings.load` and :func:`read_tokens`.
     """
     settings = Settings.load() if settings is None else settings
     housekeeper = None
@@ -123,7 +125,12 @@ def create_app(
         housekeeper = Housekeeper(manager)
     limits = Limits(settings.max_timeout, settings.max_count, settings.max_body_bytes)
     operations = Operations(manager, limits)
-    access = AccessPolicy(settings.tokens, settings.cors_origins)
+    access = AccessPolicy(
+        settings.tokens,
+        settings.cors_origins,
+        tokens=read_tokens(Path(settings.tokens_file)) if settings.tokens_file else (),
+        hosts=(settings.host, *settings.allowed_hosts),
+    )
     sessions = WebSocketSessions(
         operations,
         access,
@@ -136,6 +143,7 @@ def create_app(
         manager,
         operations.durations,
         refusals=operations.refusals.snapshot,
+        forbidden=operations.refusals.forbidden,
         websockets=lambda: sessions.open,
         connections=connections,
         limits={name: getattr(settings, name) for name in LIMITS},

@@ -21,6 +21,8 @@ from zoldyq.wire import Reply, check_content_encoding
 PIECE_BYTES = 1 << 16
 #: Where the environment of a request holds its :class:`Handover`.
 HANDOVER_KEY = "zoldyq.handover"
+#: Where it holds the token of who sent it.
+CALLER_KEY = "zoldyq.caller"
 
 _NO_CONTENT = 204
 

@@ -24,7 +24,7 @@ from zoldyq.contract.errors import (
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.refusals import Refusals
 from zoldyq.server.api.router import Target, target_of
-from zoldyq.server.wsgi.exchange import send
+from zoldyq.server.wsgi.exchange import CALLER_KEY, send
 
 
 class AccessMiddleware:
@@ -38,7 +38,7 @@ class AccessMiddleware:
 
         Raises:
             UnsafeServer: see :func:`server_is_safe`.
-            Unauthorized, ForbiddenOrigin: as :meth:`AccessPolicy.admit`.
+            Unauthorized, Forbidden, ForbiddenOrigin, ForbiddenHost: as :meth:`AccessPolicy.admit`.
             NotFound, MethodNotAllowed: as :meth:`Router.find`.
         """
         if not server_is_safe(req.env):
@@ -51,16 +51,13 @@ class AccessMiddleware:
         except ZoldyQError:
             self._access.admit(None, req.get_header)
             raise
-        self._access.admit(target, req.get_header)
+        req.env[CALLER_KEY] = self._access.admit(target, req.get_header)
 
     def process_response(
         self, req: Request, resp: Response, resource: object, req_succeeded: bool
     ) -> None:
         """Let the page of an allowed origin read the reply, errors included."""
-        requested = req.get_header("Access-Control-Request-Method")
-        preflight = req.method == "OPTIONS" and requested is not None
-        headers = self._access.cors_headers(req.get_header("Origin"), preflight=preflight)
-        resp.set_headers(list(headers))
+        resp.set_headers(list(self._access.reply_headers(req.method, req.get_header)))
 
 
 def answer_options(resp: Response, target: Target) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from falcon import Request, Response
 
 from zoldyq.contract.errors import NotFound
+from zoldyq.contract.routes import Right
 from zoldyq.metrics.prometheus import Metrics
 from zoldyq.queue import Bell
 from zoldyq.server.api.operations import Operations
-from zoldyq.server.wsgi.exchange import HANDOVER_KEY, Handover, read_body, send
+from zoldyq.server.api.tokens import Token
+from zoldyq.server.wsgi.exchange import CALLER_KEY, HANDOVER_KEY, Handover, read_body, send
 from zoldyq.server.wsgi.waiting import ThreadWaits
 from zoldyq.wire import NO_STORE, Reply
 
@@ -43,14 +46,14 @@ class Resources:
             "dequeue": self._dequeue,
             "dequeue_by_get": self._dequeue,
             "peek": self._peek,
-            "list_queues": lambda _, resp, __: send(resp, operations.list_queues()),
+            "list_queues": self._list_queues,
             "show_queue": lambda _, resp, name: send(resp, operations.show_queue(name)),
             "create_queue": self._create_queue,
             "update_queue": self._update_queue,
             "delete_queue": lambda _, resp, name: send(resp, operations.delete_queue(name)),
             "purge_queue": lambda _, resp, name: send(resp, operations.purge_queue(name)),
             "live": lambda _, resp, __: send(resp, operations.live()),
-            "health": lambda _, resp, __: send(resp, operations.health()),
+            "health": self._health,
             "ready": lambda _, resp, __: send(resp, operations.ready()),
             "metrics": self._metrics,
             "openapi": lambda _, resp, __: send(resp, document),
@@ -78,6 +81,17 @@ class Resources:
     def _peek(self, req: Request, resp: Response, name: str) -> None:
         """Show the oldest messages and take nothing."""
         send(resp, self._operations.peek(name, req.query_string, req.get_header("Accept")))
+
+    def _list_queues(self, req: Request, resp: Response, _name: str) -> None:
+        """Send the statistics of the queues that the caller may see."""
+        caller: Token = req.env[CALLER_KEY]
+        send(resp, self._operations.list_queues(partial(caller.may, Right.OBSERVE)))
+
+    def _health(self, req: Request, resp: Response, _name: str) -> None:
+        """Send how the server is, with the queues that the caller may see."""
+        caller: Token = req.env[CALLER_KEY]
+        sees = partial(caller.may, Right.OBSERVE) if Right.OBSERVE in caller.rights else None
+        send(resp, self._operations.health(sees))
 
     def _create_queue(self, req: Request, resp: Response, name: str) -> None:
         """Create a queue with a policy of its own."""

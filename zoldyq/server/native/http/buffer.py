@@ -90,7 +90,9 @@ class RequestBuffer:
         size = len(data)
         known = self._last
         if size == known.total and data.startswith(known.raw):
-            return known.head, data[known.size :]
+            if known.epoch is self._heads.epoch:
+                return known.head, data[known.size :]
+            self._last = UNKNOWN
         end = data.find(_END) + 4
         if self._repeats:
             found = self._get_known(data[:end])

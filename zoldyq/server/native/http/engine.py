@@ -315,7 +315,7 @@ class Engine:
 
     def _refused(self, refusal: Refusal) -> Reply:
         """Return the reply of a refusal that was worked out before, and count it."""
-        self._operations.refusals.count(refusal.code)
+        self._operations.refusals.count(refusal.code, refusal.token)
         return refusal.reply
 
     def _look_at_body(self, head: Head) -> Outcome | None:

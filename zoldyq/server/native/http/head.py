@@ -31,6 +31,8 @@ TOKEN = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
 MATTERS = frozenset(
     {
         b"accept",
+        b"accept-language",
+        b"access-control-request-method",
         b"authorization",
         b"connection",
         b"content-encoding",
@@ -42,6 +44,7 @@ MATTERS = frozenset(
         b"sec-fetch-dest",
         b"sec-fetch-mode",
         b"sec-fetch-site",
+        b"sec-fetch-storage-access",
         b"sec-fetch-user",
         b"sec-websocket-extensions",
         b"sec-websocket-key",
@@ -49,6 +52,7 @@ MATTERS = frozenset(
         b"sec-websocket-version",
         b"transfer-encoding",
         b"upgrade",
+        b"user-agent",
     }
 )
 

@@ -51,10 +51,12 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     size: int
     total: int
     """The length of the head, and of head and body."""
+    epoch: object
+    """That of the reader when the route was worked out."""
 
 
 #: What no data is.
-UNKNOWN = Known(b"", Head(RequestLine("", "", "", "", ""), []), 0, 0, -1)
+UNKNOWN = Known(b"", Head(RequestLine("", "", "", "", ""), []), 0, 0, -1, None)
 
 
 class Recent(Generic[K, V]):
@@ -77,6 +79,11 @@ class Recent(Generic[K, V]):
             self.put(key, value)
         return value
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._young.clear()
+        self._old = {}
+
     def put(self, key: K, value: V) -> None:
         """Remember a value."""
         if len(self._young) >= self._size:
@@ -97,6 +104,8 @@ class HeadReader:
     def __init__(self, prepare: Callable[[Head, int], bool], max_body_bytes: int) -> None:
         self._prepare = prepare
         self._max_body = max_body_bytes
+        #: Another object after :meth:`forget_routes`: what was worked out before holds no longer.
+        self.epoch = object()
         self.heads: Recent[bytes, Known] = Recent(_HEADS)
         self._meanings: Recent[tuple[bytes, ...], tuple[Head, bool]] = Recent(_HEADS)
         # Well-formed lines: those that mean nothing here, and those that matter, with the length
@@ -110,6 +119,15 @@ class HeadReader:
         # there were too many to remember more. Their lines only have to be well-formed.
         self._count_of: dict[bytes, int] = {}
         self._changing: set[bytes] = set()
+
+    def forget_routes(self) -> None:
+        """Have the routes of all heads worked out again, since what they allow has changed.
+
+        Call it on the thread to which the reader belongs.
+        """
+        self.epoch = object()
+        self.heads.clear()
+        self._meanings.clear()
 
     # One piece: in the path of every request behind a proxy a call takes as long as its work.
     def read(self, raw: bytes) -> tuple[Head, int, Known | None]:  # noqa: C901
@@ -177,7 +195,7 @@ class HeadReader:
         return head.with_headers(filter(None, lines)) if head.wants_all else head
 
     def _remember(self, raw: bytes, head: Head, length: int) -> tuple[Head, int, Known]:
-        known = Known(raw, head, length, len(raw), len(raw) + length)
+        known = Known(raw, head, length, len(raw), len(raw) + length, self.epoch)
         self.heads.put(raw, known)
         return head, length, known
 

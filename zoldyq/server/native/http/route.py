@@ -19,10 +19,14 @@ class Kind(enum.Enum):
 
 
 class Refusal(NamedTuple):
-    """The reply to every request with the same fault in its head, and the code of the error."""
+    """The reply to every request with the same fault in its head.
+
+    ``code`` is that of the error, ``token`` the name of a token that lacks the right.
+    """
 
     code: str
     reply: Reply
+    token: object = None
 
 
 class Route:

@@ -38,14 +38,25 @@ class Router:
             target = None  # the application says so
         route.target = target
         try:
+            self._admit(head, route)
             if target is not None:
                 self._prepare_hot(head, route, target)
             self._operations.limits.check_body(length)
         except ZoldyQError as error:
             route.kind = Kind.LOOP
             route.enqueue = route.dequeue = None
-            route.refusal = Refusal(error.code, refusal_reply(error, route.cors))
+            reply = refusal_reply(error, route.cors)
+            route.refusal = Refusal(error.code, reply, error.details.get("token"))
         return route.kind is not Kind.LOOP
+
+    def _admit(self, head: Head, route: Route) -> None:
+        """Refuse who may not come in, before any of the body is read.
+
+        A WebSocket has no body, and its session looks at its token itself.
+        """
+        if route.target is None or not route.target.route.websocket:
+            route.cors = self._access.reply_headers(head.method, head.header)
+            self._access.admit(route.target, head.header)
 
     def _prepare_hot(self, head: Head, route: Route, target: Target) -> None:
         """Take on what the event loop answers itself: no worker ever enqueues or dequeues."""
@@ -53,19 +64,13 @@ class Router:
         if target.route.websocket:
             route.kind = Kind.WEBSOCKET
         elif operation == "enqueue":
-            self._admit(head, route, target)
             route.enqueue = self._operations.enqueue_call(
                 target.name, head.query, head.header("content-type")
             )
             wire.check_content_encoding(head.header("content-encoding"))
             route.kind = Kind.LOOP
         elif operation in DEQUEUES:
-            self._admit(head, route, target)
             route.dequeue = self._operations.dequeue_call(
                 target.name, head.query, head.header("accept")
             )
             route.kind = Kind.LOOP
-
-    def _admit(self, head: Head, route: Route, target: Target) -> None:
-        route.cors = self._access.cors_headers(head.header("origin"))
-        self._access.admit(target, head.header)
