@@ -27,6 +27,7 @@ from zoldyq.cli.serve import serve
 from zoldyq.cli.statistics import queues, stats
 from zoldyq.cli.stdout import OutputFailed
 from zoldyq.cli.tail import tail
+from zoldyq.cli.token import token
 from zoldyq.cli.top import top
 from zoldyq.contract.errors import ZoldyQError
 
@@ -98,7 +99,7 @@ for _command in (
     *(serve, enqueue, dequeue, peek, tail),
     *(queues, stats, top, health),
     *(declare, update, purge, delete),
-    *(dump, restore, bench, profile, config, help_command),
+    *(dump, restore, bench, profile, config, token, help_command),
 ):  # fmt: skip
     cli.add_command(_command)
 

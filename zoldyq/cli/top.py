@@ -44,14 +44,19 @@ class Sample(msgspec.Struct, frozen=True):
     at: float
     health: Health
 
+    @property
+    def queues(self) -> Mapping[str, QueueStats]:
+        """The statistics of the queues, by name."""
+        return self.health.queues
+
     def rates_since(self, earlier: Sample | None) -> dict[str, Rates]:
         """Return the rates of all queues that were there before as well."""
         if earlier is None or self.at <= earlier.at:
             return {}
-        before = earlier.health.queues
+        before = earlier.queues
         return {
             name: _rates(before[name], stats, self.at - earlier.at)
-            for name, stats in self.health.queues.items()
+            for name, stats in self.queues.items()
             if name in before
         }
 
@@ -61,6 +66,19 @@ class Look(NamedTuple):
 
     now: Sample | ZoldyQError
     rates: Mapping[str, Rates] = {}
+
+
+def _observed(client: Client) -> Health:
+    """Return how the server is, queues included.
+
+    A server that asks for a token tells strangers of no queue, and not that it does so. The list
+    of queues says what is missing: it raises Unauthorized or Forbidden.
+    """
+    health = client.health()
+    if health.queues:
+        return health
+    queues = client.queues()
+    return msgspec.structs.replace(health, total_queues=len(queues), queues=queues)
 
 
 class Watch:
@@ -73,7 +91,7 @@ class Watch:
     def look(self) -> Look:
         """Ask the server. Raises what it answers if it never answered anything else."""
         try:
-            now = Sample(monotonic(), self._client.health())
+            now = Sample(monotonic(), _observed(self._client))
         except ZoldyQError as error:
             if self._last is None:
                 raise
@@ -164,7 +182,7 @@ def _document(look: Look) -> dict[str, object]:
             "enqueued_per_second": round(look.rates.get(name, NO_RATES).incoming, 3),
             "dequeued_per_second": round(look.rates.get(name, NO_RATES).outgoing, 3),
         }
-        for name, stats in look.now.health.queues.items()
+        for name, stats in look.now.queues.items()
     }
     return {"status": look.now.health.status, "queues": queues}
 
@@ -184,7 +202,7 @@ def _lines(look: Look, title: str, width: int | None) -> list[str]:
     if isinstance(look.now, ZoldyQError):
         return [*_wrapped(look.now.message, width), "looking again ..."]
     health = look.now.health
-    columns = shown_columns(watched(width), list(health.queues.values()))
+    columns = shown_columns(watched(width), list(look.now.queues.values()))
     rows = [
         (Cell(name), *(each.cell(stats, look.rates.get(name, NO_RATES)) for each in columns))
         for name, stats in _sorted(look, columns, title)
@@ -196,7 +214,7 @@ def _lines(look: Look, title: str, width: int | None) -> list[str]:
 def _sorted(look: Look, columns: Sequence[QueueColumn], title: str) -> list[tuple[str, QueueStats]]:
     """Return the queues, largest first by the column with this title, else by their names."""
     assert isinstance(look.now, Sample)
-    queues = sorted(look.now.health.queues.items())
+    queues = sorted(look.now.queues.items())
     by_title = {each.column.title: each.figure for each in columns}
     if (figure := by_title.get(title)) is not None:
         queues.sort(key=lambda item: -figure(item[1], look.rates.get(item[0], NO_RATES)))

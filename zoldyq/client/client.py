@@ -109,7 +109,7 @@ class Client:
         return decode(self._get("/queues"), Queues).queues
 
     def health(self) -> Health:
-        """Return how the server is. It answers without a token."""
+        """Return how the server is. Without a token that may observe, it tells of no queues."""
         return decode(self._get("/health"), Health)
 
     def close(self) -> None:
