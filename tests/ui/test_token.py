@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import pytest
 from selenium.webdriver import Chrome, Keys
 
@@ -24,8 +27,7 @@ def api(server: ServerProcess) -> Api:
 
 @pytest.fixture
 def asking(dashboard: Dashboard) -> Dashboard:
-    """The dashboard that asks for a token, for a message was to be sent."""
-    dashboard.send("emails", "1")
+    """The dashboard that asks for a token, which it does at once: the figures need one."""
     wait_until(lambda: dashboard.sees("#token"))
     return dashboard
 
@@ -36,14 +38,18 @@ def give(dashboard: Dashboard, token: str) -> None:
     dashboard.find("#token input").send_keys(Keys.ENTER)
 
 
-def test_the_figures_are_shown_without_one(dashboard: Dashboard, api: Api) -> None:
+def test_the_figures_are_shown_once_it_is_given(asking: Dashboard, api: Api) -> None:
     api.enqueue("emails", 1)
-    dashboard.wait_for_row("emails", size="1")
-    assert not dashboard.sees("#token")
+    assert asking.find("#token input").get_attribute("type") == "password"
+    assert asking.rows == []
+    give(asking, "open-sesame")
+    asking.wait_for_row("emails", size="1")
 
 
 def test_what_was_asked_for_is_done_once_it_is_given(asking: Dashboard, api: Api) -> None:
-    assert asking.find("#token input").get_attribute("type") == "password"
+    asking.click("#token [data-close]")
+    asking.send("emails", "1")
+    wait_until(lambda: asking.sees("#token"))
     give(asking, "open-sesame")
     asking.wait_for_text("#send .result", "emails now holds 1 message.")
     assert api.drain("emails") == [1]
@@ -52,32 +58,48 @@ def test_what_was_asked_for_is_done_once_it_is_given(asking: Dashboard, api: Api
 def test_a_wrong_one_is_said_and_asked_for_again(asking: Dashboard, api: Api) -> None:
     give(asking, "open-barley")
     asking.wait_for_text("#token .problem", "does not know")
-    assert api.get("/health").json()["total_queues"] == 0
     give(asking, "open-sesame")
-    asking.wait_for_text("#send .result", "emails now holds 1 message.")
+    api.enqueue("emails", 1)
+    asking.wait_for_row("emails", size="1")
 
 
-def test_without_one_the_refusal_is_shown(asking: Dashboard) -> None:
+def test_without_one_there_are_no_figures_and_it_is_not_asked_for_again(
+    asking: Dashboard, api: Api
+) -> None:
+    asking.click("#token [data-close]")
+    asking.wait_for_state("no figures")
+    asking.wait_for_text("#alert", "asks for a token")
+    api.enqueue("emails", 1)
+    asking.browser.execute_async_script("setTimeout(arguments[0], 2500)")  # two more looks
+    assert not asking.sees("#token")
+    assert asking.rows == []
+
+
+def test_without_one_a_refusal_is_shown(asking: Dashboard) -> None:
+    asking.click("#token [data-close]")
+    asking.send("emails", "1")
+    wait_until(lambda: asking.sees("#token"))
     asking.click("#token [data-close]")
     asking.wait_for_text("#send .problem", "asks for a token")
 
 
 def test_it_is_kept_in_the_tab_until_it_is_forgotten(asking: Dashboard) -> None:
     give(asking, "open-sesame")
+    asking.send("emails", "1")
     asking.wait_for_text("#send .result", "holds 1 message.")
     asking.browser.refresh()
-    asking.wait_for_state("healthy")
+    asking.wait_for_row("emails", size="1")
     asking.send("emails", "2")
     asking.wait_for_text("#send .result", "holds 2 messages.")
     asking.click("#send [data-close]")
     asking.click("#forget-token")
     assert not asking.sees("#forget-token")
-    asking.send("emails", "3")
     wait_until(lambda: asking.sees("#token"))
 
 
 def test_it_is_nowhere_but_in_the_tab(browser: Chrome, asking: Dashboard) -> None:
     give(asking, "open-sesame")
+    asking.send("emails", "1")
     asking.wait_for_text("#send .result", "holds 1 message.")
     assert asking.run("return [sessionStorage.length, localStorage.length, document.cookie]") == [
         1,
@@ -86,3 +108,24 @@ def test_it_is_nowhere_but_in_the_tab(browser: Chrome, asking: Dashboard) -> Non
     ]
     assert "sesame" not in browser.current_url + browser.page_source
     assert asking.find("#token input").get_attribute("value") == ""
+
+
+def test_a_token_for_some_queues_shows_these(
+    browser: Chrome, start_server: Start, tmp_path: Path
+) -> None:
+    file = tmp_path / "tokens.toml"
+    digest = hashlib.sha256(b"some").hexdigest()
+    file.write_text(
+        f'[[token]]\nname = "some"\nsha256 = "{digest}"\n'
+        'rights = ["observe"]\nqueues = ["mail.*"]\n'
+    )
+    server = start_server(tokens_file=file, token="open-sesame")
+    Api(server.address, authorization="Bearer open-sesame").enqueue("mail.in", 1, 2)
+    Api(server.address, authorization="Bearer open-sesame").enqueue("secret", 1)
+    with Dashboard(browser, server.url) as dashboard:
+        wait_until(lambda: dashboard.sees("#token"))
+        give(dashboard, "some")
+        dashboard.wait_for_row("mail.in", size="2")
+        assert dashboard.names == ["mail.in"]
+        dashboard.send("mail.in", "3")
+        dashboard.wait_for_text("#send .problem", "lacks the right")

@@ -29,14 +29,14 @@ export function forgetToken() {
   tokenChanged();
 }
 
-/** Send a request and return the response; ask for a token as often as the server does. */
-export async function request(method, path, { body, headers = {} } = {}) {
+/** Send a request and return the response; where it `asks`, ask for a token as the server does. */
+export async function request(method, path, { body, headers = {}, asks = true } = {}) {
   for (;;) {
     const token = sessionStorage.getItem(KEY);
     const response = await send(method, path, body, withToken(headers, token));
     if (response.ok) return response;
     const refusal = await reason(response);
-    if (response.status !== 401 || !(await newToken(token))) throw new Refused(refusal);
+    if (response.status !== 401 || !asks || !(await newToken(token))) throw new Refused(refusal);
   }
 }
 

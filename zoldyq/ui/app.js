@@ -19,10 +19,15 @@ const table = new QueueTable(find("table"), find("#search"), (action, queue) =>
   actions[action](queue),
 );
 let failed = false;
+let mayAsk = true; // whether to ask for a token that the figures need
 
 async function refresh() {
   try {
     const health = await (await request("GET", "health")).json();
+    if (!health.queues) {
+      if (!failed) showState(health.status);
+      Object.assign(health, await figures());
+    }
     const queues = past.add(health);
     totals.show(health, queues, past);
     table.show(queues, past.now);
@@ -36,6 +41,21 @@ async function refresh() {
   }
 }
 
+/** The figures of the queues, where a token is needed for them. */
+async function figures() {
+  try {
+    return await (await request("GET", "queues", { asks: mayAsk })).json();
+  } catch (error) {
+    mayAsk = false; // once a person has said no, and not again each second
+    throw error;
+  }
+}
+
+function showToken() {
+  mayAsk = true;
+  find("#forget-token").hidden = !holdsToken();
+}
+
 function showState(state) {
   const chip = find("#state");
   if (chip.textContent === state) return; // a status that is written anew is read out anew
@@ -44,7 +64,7 @@ function showState(state) {
   document.body.classList.toggle("stale", failed);
 }
 
-onToken(askForToken, () => (find("#forget-token").hidden = !holdsToken()));
+onToken(askForToken, showToken);
 find("#forget-token").addEventListener("click", forgetToken);
 find("#send-new").addEventListener("click", () => actions.send());
 find("#empty code").textContent =
