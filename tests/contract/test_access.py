@@ -102,11 +102,11 @@ def test_pages_of_other_origins_are_kept_out(
 @pytest.mark.parametrize(
     "headers",
     [
-        {"origin": "http://zoldyq"},
-        {"origin": "http://zoldyq:80"},
-        {"origin": "https://zoldyq", "sec_fetch_site": "same-origin"},
-        {"host": "zoldyq:9000", "origin": "http://zoldyq:9000"},
-        {"sec_fetch_site": "none"},
+        {"host": "localhost", "origin": "http://localhost"},
+        {"host": "localhost", "origin": "http://localhost:80"},
+        {"host": "127.0.0.1", "origin": "https://127.0.0.1", "sec_fetch_site": "same-origin"},
+        {"host": "[::1]:9000", "origin": "http://[::1]:9000"},
+        {"host": "queues.localhost:9000", "sec_fetch_site": "none"},
     ],
 )
 def test_its_own_pages_come_in(api: Api, queue: str, headers: dict[str, str]) -> None:
@@ -114,6 +114,39 @@ def test_its_own_pages_come_in(api: Api, queue: str, headers: dict[str, str]) ->
     assert api.post(f"{path}/enqueue", {"payload": 1}, **headers).status == 200
     assert api.get(f"{path}/dequeue", **headers).status == 200
     assert api.get(path, **headers).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example.org:9000"},
+        {"sec_fetch_site": "same-origin", "sec_fetch_mode": "cors", "sec_fetch_dest": "empty"},
+        {"accept_language": "en", "user_agent": "Mozilla/5.0"},
+    ],
+)
+@pytest.mark.parametrize("target", ["enqueue", "dequeue", "peek", ""])
+def test_pages_under_a_forged_name_are_kept_out(
+    api: Api, queue: str, target: str, headers: dict[str, str]
+) -> None:
+    api.enqueue(queue, 1)
+    method = "POST" if target == "enqueue" else "GET"
+    path = f"/queues/{queue}/{target}".rstrip("/")
+    response = api.request(method, path, host="evil.example.org:9000", **headers)
+    assert (response.status, response.code) == (403, "forbidden_host")
+    assert response.json()["host"] == "evil.example.org:9000"
+    assert "--allowed-host" in response.json()["message"]
+    assert api.drain(queue) == [1]
+
+
+def test_a_name_that_is_allowed_lets_browsers_in(kind: str, start_server: Start) -> None:
+    server = start_server(
+        kind, host="127.0.0.1", allowed_hosts="queues.example.org,*.below.org", drain_seconds=0
+    )
+    api = Api(server.address)
+    for host in ("queues.example.org:9000", "a.below.org"):
+        assert api.get("/health", host=host, origin=f"http://{host}").status == 200
+    for host in ("below.org", "example.org"):
+        assert api.get("/health", host=host, origin=f"http://{host}").code == "forbidden_host"
 
 
 @pytest.mark.parametrize("target", ["/queues/{}/enqueue", "/queues/{}/dequeue", "/health"])
