@@ -17,7 +17,8 @@ while not signals.stopping:
     if signals.take_reload():
         print("reload", flush=True)
 print("stopping", flush=True)
-signals.wait(30)
+while True:
+    signals.wait(30)
 """
 
 

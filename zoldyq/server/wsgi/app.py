@@ -18,8 +18,8 @@ from zoldyq.queue import Queues
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Limits, Operations
 from zoldyq.server.api.router import TARGET_KEY, Target, target_of
-from zoldyq.server.housekeeping import Housekeeper, make_queues
 from zoldyq.server.api.tokens import read_tokens
+from zoldyq.server.housekeeping import Housekeeper, make_queues
 from zoldyq.server.websocket.sessions import WebSocketSessions
 from zoldyq.server.wsgi.exchange import HANDOVER_KEY, Handover
 from zoldyq.server.wsgi.middleware import (
