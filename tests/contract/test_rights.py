@@ -233,6 +233,22 @@ class TestReload:
             reload(entry("old", Right, ["b*"]))
             assert statuses() == [403, 403, 403]
 
+    def test_a_head_that_is_repeated_to_the_letter_does_not_outlive_its_token(
+        self, server: ServerProcess, reload: Callable[..., None]
+    ) -> None:
+        request = request_bytes("POST", "/queues/a/enqueue", b'{"payload":1}', **bearer("old"))
+        with Wire(server.address) as wire:
+
+            def status() -> int:
+                wire.send(request)
+                return wire.response().status
+
+            assert [status() for _ in range(5)] == [200] * 5
+            reload(entry("new", Right))
+            assert [status() for _ in range(5)] == [401] * 5
+            reload(entry("old", Right))
+            assert [status() for _ in range(5)] == [200] * 5
+
     def test_a_request_that_waits_is_answered_after_its_token_is_withdrawn(
         self, server: ServerProcess, reload: Callable[..., None]
     ) -> None:
