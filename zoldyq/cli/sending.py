@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from zoldyq.cli.output import messages, notice
@@ -40,6 +41,9 @@ def send_all(
         notice(f"{messages(_queued(producer))} queued before this:")
         raise
     except (KeyboardInterrupt, SystemExit):
+        # Once more: the signal may have come instead of the first closing, or in the middle of it.
+        with suppress(MessagesUnsent):
+            producer.close()
         notice(f"interrupted; {messages(_queued(producer))} queued in {queue.name}")
         raise
     return _queued(producer)
