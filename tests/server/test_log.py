@@ -3,6 +3,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -48,6 +51,15 @@ def test_records_are_written_in_order_with_their_level(pipe: Pipe) -> None:
     first, second = pipe.read().splitlines()
     assert first.endswith("WARNING first 1")
     assert second.endswith("ERROR second")
+
+
+def test_a_line_of_the_server_has_its_level_once() -> None:
+    program = "import logging, zoldyq.server.log as log; handler = log.set_up_logging('info'); "
+    program += "logging.getLogger('zoldyq').info('hello'); handler.finish(10)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert re.fullmatch(r"[\d-]+ [\d:,]+ INFO hello\n", done.stderr)
 
 
 def test_an_exception_is_written_with_its_traceback(pipe: Pipe) -> None:

@@ -25,6 +25,9 @@ class BackgroundHandler(logging.handlers.QueueHandler):
     def __init__(self, descriptor: int, capacity: int = _WAITING_RECORDS) -> None:
         self._records: queue.Queue[logging.LogRecord | None] = queue.Queue(capacity)
         super().__init__(self._records)
+        # The text alone is made where the record comes from; basicConfig would give a handler
+        # without a formatter one that repeats the level.
+        self.setFormatter(logging.Formatter("%(message)s"))
         self._descriptor = descriptor
         self._lines = logging.Formatter(_FORMAT)
         self._lock = threading.Lock()  # guards the next
