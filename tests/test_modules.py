@@ -51,6 +51,8 @@ ELSEWHERE = {
     "contract/routes": "server/api/test_router",
     "errors": "client/test_errors",
     "queue/blocking": "queue/test_waiting_consumers",
+    "queue/idle": "queue/test_policies",
+    "queue/lifetimes": "queue/test_policies",
     "queue/order": "queue/test_put_back",
     "queue/protocol": "queue/test_manager",
     "queue/room": "queue/test_policies",

@@ -75,7 +75,7 @@ class QueueModel:
     dropped: int = 0
 
     def lives(self, payload: bytes) -> bool:
-        at, own = self.born[payload]
+        at, own = self.born.get(payload, (self.clock.now, None))  # it may come from a predecessor
         ttl = self.policy.ttl_seconds
         lifetimes = [own, None if ttl is None else int(ttl * 1_000_000)]
         return all(each is None or self.clock.now < at + each for each in lifetimes)

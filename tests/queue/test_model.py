@@ -135,7 +135,7 @@ class QueueMachine(Machine):
         super().__init__()
         self.clock = Clock()
         self.patch = pytest.MonkeyPatch()
-        for module in ("store", "waiting", "message_queue"):
+        for module in ("store", "lifetimes", "waiting", "message_queue"):
             self.patch.setattr(f"zoldyq.queue.{module}.now_us", lambda: self.clock.now)
         self.patch.setattr("zoldyq.queue.store.time_ns", lambda: self.clock.now * 1000)
         self.budget = MemoryBudget(MAX_BYTES)

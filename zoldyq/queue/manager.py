@@ -8,7 +8,6 @@ against no limit, and is forgotten when the last consumer leaves.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from zoldyq.contract.errors import (
@@ -21,6 +20,7 @@ from zoldyq.contract.errors import (
 from zoldyq.contract.policy import Policy, check_fields
 from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.blocking import BlockingCalls
+from zoldyq.queue.idle import Activity, IdleWatch
 from zoldyq.queue.line import ConsumerPlace, ProducerPlace, Wake
 from zoldyq.queue.memory import MemoryBudget
 from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, PolicyChange, Receipt
@@ -65,9 +65,7 @@ class QueueManager(BlockingCalls):
         self._made = 0  # queues made so far
         self._dropped: dict[str, int] = {"deleted": 0, "shutdown": 0}
         self._draining = False
-        # Since when each queue that may be deleted when idle has not been used, in seconds of
-        # the monotonic clock, and what it had done by then. Belongs to the housekeeper's thread.
-        self._idle: dict[MessageQueue, tuple[tuple[int, ...], float]] = {}
+        self._idle = IdleWatch()
         for name in declared:
             self.create(name)
 
@@ -245,24 +243,13 @@ class QueueManager(BlockingCalls):
     def keep_house(self) -> None:
         """Drop what has expired, and delete queues that are idle. One thread calls this, about
         twice a second."""
-        now = time.monotonic()
         queues = self._snapshot()
         for queue in queues:
             queue.expire_due()
-        idle: dict[MessageQueue, tuple[tuple[int, ...], float]] = {}
-        for queue in queues:
-            seconds = queue.policy.idle_seconds
-            activity = None if seconds is None else queue.activity()
-            if seconds is None or activity is None:
-                continue
-            before = self._idle.get(queue)
-            since = now if before is None or before[0] != activity else before[1]
-            idle[queue] = activity, since
-            if now - since >= seconds:
-                self._delete_if_idle(queue, activity)
-        self._idle = idle
+        for queue, activity in self._idle.due(queues):
+            self._delete_if_idle(queue, activity)
 
-    def _delete_if_idle(self, queue: MessageQueue, activity: tuple[int, ...]) -> None:
+    def _delete_if_idle(self, queue: MessageQueue, activity: Activity) -> None:
         with self._lock:
             if self._queues.get(queue.name) is queue:
                 # Out of sight first: who finds it closed would look for its successor at once.

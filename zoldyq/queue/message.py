@@ -50,6 +50,16 @@ def cost_of(messages: Sequence[Message]) -> int:
     return sum([len(message.payload) for message in messages]) + MESSAGE_OVERHEAD * len(messages)
 
 
+def count_within(messages: Sequence[Message], max_bytes: int) -> int:
+    """Return how many of the first messages have payloads of up to ``max_bytes``, at least 1."""
+    total = 0
+    for fitting, message in enumerate(messages):
+        total += len(message.payload)
+        if total > max_bytes:
+            return max(fitting, 1)
+    return len(messages)
+
+
 class Receipt(msgspec.Struct, frozen=True, gc=False):
     """Proof that messages were accepted.
 

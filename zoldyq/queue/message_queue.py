@@ -10,6 +10,7 @@ Everything is decided under the lock and done after it: ``wake()`` runs without 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from time import sleep
 from typing import Any
 
@@ -26,7 +27,14 @@ from zoldyq.queue.line import (
     wake_all,
 )
 from zoldyq.queue.memory import MemoryBudget
-from zoldyq.queue.message import Delivery, Message, PolicyChange, Receipt, now_us
+from zoldyq.queue.message import (
+    Delivery,
+    Message,
+    PolicyChange,
+    Receipt,
+    count_within,
+    now_us,
+)
 from zoldyq.queue.store import SECTION
 from zoldyq.queue.waiting import Waiting
 
@@ -133,7 +141,8 @@ class MessageQueue(Waiting):
             at = now_us()
         woken: list[Place] | None = None
         dropped = 0
-        self._acquire()
+        acquire, release = self._acquire, self._release
+        acquire()
         try:
             if self._detour_in or len(self._messages) + len(payloads) > self.capacity:
                 if self._closed:
@@ -150,7 +159,7 @@ class MessageQueue(Waiting):
                 self._append(payloads, at, ttl)
             size = len(self._messages)
         finally:
-            self._release()
+            release()
             if woken is not None:
                 wake_all(woken)
         return Receipt(len(payloads), size, at, dropped)
@@ -171,10 +180,11 @@ class MessageQueue(Waiting):
         will be. It owes the place one :meth:`~ConsumerPlace.leave`. Without a ``wake``, and in a
         queue that was closed, the delivery is empty.
         """
+        acquire, release = self._acquire, self._release
         while True:
             if self._mortal and now_us() >= self._soonest:
                 self.expire_due()
-            self._acquire()
+            acquire()
             try:
                 if not self._messages:
                     return self._wait_for_messages(in_line or count, wake)
@@ -185,7 +195,7 @@ class MessageQueue(Waiting):
                 self._look_for_detours()
                 size = len(self._messages)
             finally:
-                self._release()
+                release()
             wake_all(woken)
             if delivery.messages:
                 return Delivery(delivery.messages, size, delivery.numbers)
@@ -277,6 +287,17 @@ class MessageQueue(Waiting):
             return True
 
     # -- administration --------------------------------------------------------------------
+
+    def peek(self, count: int = 1, max_bytes: int | None = None) -> Delivery:
+        """Look at up to ``count`` of the oldest messages without taking them."""
+        with self._lock:
+            messages = list(islice(self._messages, count))
+            if self._mortal:
+                now = now_us()
+                messages = [message for message in messages if self._expiry(message) > now]
+            if max_bytes is not None:
+                del messages[count_within(messages, max_bytes) :]
+            return Delivery(messages, len(self._messages))
 
     def purge(self) -> int:
         """Drop every message and tell how many there were. Producers that wait get the room."""
