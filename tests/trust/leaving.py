@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tests.contract.raw import Wire, request_bytes
 from tests.trust.ledger import Ledger, Receiver
@@ -19,7 +19,6 @@ LEAVE: dict[str, Callable[[Wire], None]] = {
 
 ASK = request_bytes("GET", "/queues/q/dequeue")
 WAIT = request_bytes("GET", "/queues/q/dequeue?timeout=60")
-WAIT_A_LITTLE = request_bytes("GET", f"/queues/q/dequeue?timeout={LOOK}")
 
 #: The messages that one departure can cost, because they were on their way to it. An HTTP consumer
 #: asks for one, and a stream holds as many as its credit allows.
@@ -40,11 +39,18 @@ def read_what_comes(wire: Wire, manner: str, receiver: Receiver) -> None:
 Visit = Callable[[Address, random.Random, Receiver], int]
 
 
-def visit_http(address: Address, dice: random.Random, receiver: Receiver) -> int:
+def visit_http(
+    address: Address,
+    dice: random.Random,
+    receiver: Receiver,
+    queue: str = "q",
+    manners: Sequence[str] = tuple(LEAVE),
+) -> int:
     """Ask, perhaps wait, and leave at some point; return how many messages that may have cost."""
-    manner = dice.choice(sorted(LEAVE))
+    manner = dice.choice(sorted(manners))
     with Wire(address) as wire:
-        request = dice.choice([ASK, WAIT_A_LITTLE])
+        query = dice.choice(["", f"?timeout={LOOK}"])
+        request = request_bytes("GET", f"/queues/{queue}/dequeue{query}")
         sent = dice.choice([len(request) // 2, len(request)])
         wire.send(request[:sent])
         if sent == len(request) and dice.random() < 0.3:
@@ -57,9 +63,11 @@ def visit_http(address: Address, dice: random.Random, receiver: Receiver) -> int
     return int(sent == len(request) and manner != "half-close")
 
 
-def visit_stream(address: Address, dice: random.Random, receiver: Receiver) -> int:
+def visit_stream(
+    address: Address, dice: random.Random, receiver: Receiver, queue: str = "q"
+) -> int:
     """Open a stream and leave it, in good order or not; return what that may have cost."""
-    stream = Stream(address, "q", f"?credit={CREDIT}")
+    stream = Stream(address, queue, f"?credit={CREDIT}")
     manner = dice.choice(["goodbye", "fin", "reset"])
     if manner == "goodbye":
         stream.say_goodbye()
