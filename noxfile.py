@@ -97,3 +97,10 @@ def outages(session: nox.Session) -> None:
     """Stop, kill, fork and cut off programs for ten minutes, and account for every message."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.trust.outages", *session.posargs)
+
+
+@nox.session
+def policies(session: nox.Session) -> None:
+    """Load queues with every policy for ten minutes, and account for every message."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.trust.policies", *session.posargs)

@@ -37,6 +37,7 @@ def test_the_sessions_of_nox_are_those_that_people_expect() -> None:
         "coverage",
         "reactors",
         "outages",
+        "policies",
     }
     assert expected <= SESSIONS
 
