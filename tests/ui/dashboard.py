@@ -60,6 +60,12 @@ class Dashboard:
         """One of the figures of all queues together."""
         return self.text(f"#totals [data-show={figure}]")
 
+    def banner(self, key: str) -> str:
+        """The text of a banner above the figures, empty if it is not shown."""
+        texts = "return [...document.querySelectorAll(`#banners [data-key=${arguments[0]}] p`)]"
+        found = self.browser.execute_script(f"{texts}.map((p) => p.textContent)", key)
+        return str(found[0]) if found else ""
+
     def text(self, selector: str) -> str:
         """The text of an element, empty where it is not to be seen."""
         return self.find(selector).text
@@ -90,6 +96,10 @@ class Dashboard:
     def wait_for_text(self, selector: str, part: str) -> None:
         """Wait until a text is to be read there."""
         wait_until(lambda: part in self.text(selector))
+
+    def wait_for_banner(self, key: str, part: str) -> None:
+        """Wait until a banner says so."""
+        wait_until(lambda: part in self.banner(key))
 
     def wait_for_row(self, name: str, **figures: str) -> None:
         """Wait until these figures are shown of a queue, all at the same time."""
@@ -125,5 +135,9 @@ class Dashboard:
 
     def prefer(self, scheme: str) -> None:
         """Ask for light or dark, as the system's setting does."""
-        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.emulate("prefers-color-scheme", scheme)
+
+    def emulate(self, name: str, value: str) -> None:
+        """Set what media queries ask for."""
+        feature = {"name": name, "value": value}
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})

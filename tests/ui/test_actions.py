@@ -79,6 +79,49 @@ class TestPeek:
         dashboard.wait_for_text("#peek .result", "20 of 20 messages")
         assert payloads(dashboard) == [str(number) for number in range(20)]
 
+    def test_what_would_hide_or_reorder_text_is_written_out(
+        self, dashboard: Dashboard, api: Api
+    ) -> None:
+        hidden = ["\u202e", "\u2066", "\u200f", "\u061c", "\u200b", "\ufeff", "\u2028", "\x9b"]
+        joined = "\N{MAN}\u200d\N{MICROSCOPE}"  # one emoji
+        body = f'{{"payload":"invoice{"".join(hidden)}gpj.exe {joined}"}}'
+        api.post("/queues/emails/enqueue", body.encode())
+        dashboard.wait_for_row("emails")
+        dashboard.act("Peek", "emails")
+        dashboard.wait_for_text("#peek .result", "1 of 1")
+        codes = "".join(f"U+{ord(character):04X}" for character in hidden)
+        assert payloads(dashboard) == [f'"invoice{codes}gpj.exe {joined}"']
+
+    def test_a_message_says_its_number_age_and_size_in_bytes(
+        self, dashboard: Dashboard, api: Api
+    ) -> None:
+        long = json.dumps("\N{EURO SIGN}" * 30_000, ensure_ascii=False).encode()
+        api.post("/queues/emails/enqueue", b'{"payloads":[1,%b]}' % long)
+        dashboard.wait_for_row("emails")
+        dashboard.act("Peek", "emails")
+        dashboard.wait_for_text("#peek .result", "2 of 2")
+        first, second = dashboard.run(
+            "return [...document.querySelectorAll('#peek li p')].map((p) => p.innerText)"
+        )
+        assert first.startswith("#1")
+        assert " old" in first
+        assert "1 byte" in first
+        assert "87.9 KiB" in second
+        assert "(cut: 87.9 KiB in all)" in payloads(dashboard)[1]
+        dashboard.click("#peek [data-expand]:not([hidden])")
+        assert payloads(dashboard)[1] == long.decode()
+
+    def test_a_message_is_copied_as_it_was_sent(self, dashboard: Dashboard, api: Api) -> None:
+        api.post("/queues/emails/enqueue", b'{"payload":%b}' % ODD)
+        dashboard.wait_for_row("emails")
+        dashboard.act("Peek", "emails")
+        dashboard.wait_for_text("#peek .result", "1 of 1")
+        dashboard.click("#peek [data-copy]")
+        dashboard.wait_for_text("#peek [data-copy]", "Copied")
+        dashboard.click("#peek [data-close]")
+        dashboard.find("#search").send_keys(Keys.CONTROL, "v")
+        assert dashboard.find("#search").get_attribute("value") == ODD.decode()
+
     def test_a_queue_that_has_gone_is_said_so(self, dashboard: Dashboard, api: Api) -> None:
         api.enqueue("emails", 1)
         dashboard.wait_for_row("emails")

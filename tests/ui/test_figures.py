@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from selenium.webdriver import Chrome
-
 from tests.contract.raw import Api
 from tests.contract.servers import ServerProcess
 from tests.helpers import Task, wait_until
-from tests.ui.conftest import Start
 from tests.ui.dashboard import Dashboard
 
 
@@ -74,32 +71,6 @@ def chart_heights(dashboard: Dashboard, selector: str) -> set[str]:
     """The heights that a line of a chart goes through."""
     path = dashboard.find(selector).get_attribute("d") or ""
     return {point.split(",")[1] for point in path.removeprefix("M").split("L")}
-
-
-def test_a_lost_connection_is_said_and_so_is_its_return(
-    browser: Chrome, start_server: Start
-) -> None:
-    server = start_server()
-    Api(server.address).enqueue("emails", 1)
-    with Dashboard(browser, server.url) as dashboard:
-        dashboard.wait_for_row("emails", size="1")
-        server.stop()
-        dashboard.wait_for_state("connection lost")
-        assert "cannot be reached" in dashboard.text("#alert")
-        assert dashboard.row("emails")["size"] == "1", "the last figures stay"
-        assert opacity(dashboard) < 1
-        start_server(port=server.port)
-        dashboard.wait_for_state("healthy")
-        assert not dashboard.sees("#alert")
-        assert opacity(dashboard) == 1
-        wait_until(lambda: dashboard.rows == [])
-
-
-def opacity(dashboard: Dashboard) -> float:
-    """How clearly the figures are shown: less than 1 for old ones."""
-    return float(
-        dashboard.run("return getComputedStyle(document.querySelector('#totals')).opacity")
-    )
 
 
 def test_nothing_is_asked_for_while_nobody_looks(dashboard: Dashboard, api: Api) -> None:

@@ -21,7 +21,7 @@ def filled(dashboard: Dashboard, api: Api) -> Dashboard:
     return dashboard
 
 
-@pytest.mark.parametrize("width", [400, 700, 1000, 1200, 1600])
+@pytest.mark.parametrize("width", [320, 400, 700, 1000, 1200, 1600])
 def test_no_width_makes_it_scroll_sideways(filled: Dashboard, width: int) -> None:
     filled.narrow(width)
     wait_until(lambda: int(filled.run("return innerWidth")) == width)
@@ -58,6 +58,17 @@ def brightness(dashboard: Dashboard, part: str) -> float:
     colour = dashboard.run(f"return getComputedStyle(document.body).{part}")
     channels = [float(channel) for channel in colour.strip("rgb()").split(",")]
     return sum(channels) / len(channels)
+
+
+def test_fill_bars_are_seen_where_the_system_chooses_the_colours(filled: Dashboard) -> None:
+    filled.emulate("forced-colors", "active")
+    bar = "getComputedStyle(document.querySelector('[role=meter] div')).backgroundColor"
+    track = "getComputedStyle(document.querySelector('[role=meter]')).backgroundColor"
+    page = "getComputedStyle(document.body).backgroundColor"
+    colours = filled.run(f"return [{bar}, {track}, {page}]")
+    assert colours[0] not in colours[1:]
+    border = "return getComputedStyle(document.querySelector('[role=meter]')).borderTopWidth"
+    assert filled.run(border) == "1px"
 
 
 def test_a_keyboard_is_enough(filled: Dashboard, api: Api) -> None:

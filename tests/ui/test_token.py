@@ -68,7 +68,7 @@ def test_without_one_there_are_no_figures_and_it_is_not_asked_for_again(
 ) -> None:
     asking.click("#token [data-close]")
     asking.wait_for_state("no figures")
-    asking.wait_for_text("#alert", "asks for a token")
+    asking.wait_for_banner("untold", "asks for a token")
     api.enqueue("emails", 1)
     asking.browser.execute_async_script("setTimeout(arguments[0], 2500)")  # two more looks
     assert not asking.sees("#token")
@@ -110,6 +110,24 @@ def test_it_is_nowhere_but_in_the_tab(browser: Chrome, asking: Dashboard) -> Non
     assert asking.find("#token input").get_attribute("value") == ""
 
 
+@pytest.mark.parametrize(
+    ("link", "part"), [("metrics", "zoldyq_max_bytes"), ("health", '"total_queues": 0')]
+)
+def test_what_is_linked_is_shown_with_the_token(asking: Dashboard, link: str, part: str) -> None:
+    give(asking, "open-sesame")
+    asking.click(f"footer [href={link}]")
+    asking.wait_for_text("#view pre", part)
+    assert not asking.text("#view .problem")
+
+
+def test_a_link_without_a_token_says_what_is_missing(asking: Dashboard) -> None:
+    asking.click("#token [data-close]")
+    asking.click("footer [href=metrics]")
+    wait_until(lambda: asking.sees("#token"))
+    asking.click("#token [data-close]")
+    asking.wait_for_text("#view .problem", "asks for a token")
+
+
 def test_a_token_for_some_queues_shows_these(
     browser: Chrome, start_server: Start, tmp_path: Path
 ) -> None:
@@ -127,5 +145,6 @@ def test_a_token_for_some_queues_shows_these(
         give(dashboard, "some")
         dashboard.wait_for_row("mail.in", size="2")
         assert dashboard.names == ["mail.in"]
+        assert not dashboard.banner("untold"), "limits are left out, and nothing else"
         dashboard.send("mail.in", "3")
         dashboard.wait_for_text("#send .problem", "lacks the right")

@@ -2,17 +2,17 @@
 
 import { queuePath, request } from "./api.js";
 import { confirmed, showNotice, showProblem, Workplace } from "./dialogs.js";
-import { bytes, count, counted } from "./format.js";
+import { count, counted } from "./format.js";
 import { indented, payloadsIn } from "./json.js";
-
-// A longer payload is cut, for a page with megabytes of text in it can hardly be used.
-const MOST_CHARACTERS = 20_000;
+import { messageItem, showText } from "./viewer.js";
 
 export class Actions {
   #changed;
   #sending = new Workplace("#send", () => this.#enqueue());
   #peeking = new Workplace("#peek", () => this.#look());
+  #viewing = new Workplace("#view", () => this.#read());
   #peeked = "";
+  #viewed = "";
 
   /** `changed` is called when the figures have become old by what was done. */
   constructor(changed) {
@@ -34,6 +34,17 @@ export class Actions {
     this.#peeking.run(() => this.#look());
   }
 
+  /** Show what a link leads to. A browser that follows it would send no token. */
+  view(event, link) {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    this.#viewed = link.getAttribute("href");
+    this.#viewing.form.querySelector("h2").textContent = link.textContent;
+    this.#viewing.form.querySelector("pre").replaceChildren();
+    this.#viewing.open();
+    this.#viewing.run(() => this.#read());
+  }
+
   async purge({ name, figures }) {
     const text = `${counted(figures.size, "message")} will be lost. This cannot be undone.`;
     if (!(await confirmed(`Purge ${name}?`, text, "Purge"))) return;
@@ -45,7 +56,7 @@ export class Actions {
 
   async remove({ name, figures }) {
     const lost = `${counted(figures.size, "message")} will be lost`;
-    const text = `${lost}, and whoever waits for one is sent away. This cannot be undone.`;
+    const text = `${lost}, and the consumers that wait are sent away. This cannot be undone.`;
     if (!(await confirmed(`Delete ${name}?`, text, "Delete"))) return;
     await this.#act(async () => {
       const { dropped } = await (await request("DELETE", queuePath(name))).json();
@@ -82,15 +93,28 @@ export class Actions {
     const text = await answer.text();
     const { messages, queue_size: size } = JSON.parse(text);
     const payloads = payloadsIn(text);
-    this.#list(messages.map(({ enqueued_at: at }, place) => ({ at, payload: payloads[place] })));
+    const now = new Date(answer.headers.get("Date") ?? Date.now()); // by the server's clock
+    this.#list(
+      messages.map(({ enqueued_at: at }, index) =>
+        messageItem({ place: index + 1, at, now, payload: payloads[index].trim() }),
+      ),
+    );
     if (!messages.length) return "There is no message in this queue.";
     return `${count(messages.length)} of ${counted(size, "message")}, the oldest first.`;
   }
 
-  #list(messages) {
+  #list(items) {
     const list = this.#peeking.form.querySelector("ol");
-    list.replaceChildren(...messages.map(messageItem));
-    list.hidden = messages.length === 0;
+    list.replaceChildren(...items);
+    list.hidden = items.length === 0;
+  }
+
+  async #read() {
+    const answer = await request("GET", this.#viewed);
+    const isJson = answer.headers.get("Content-Type").startsWith("application/json");
+    const text = await answer.text();
+    showText(this.#viewing.form.querySelector("pre"), isJson ? indented(text) : text);
+    return "";
   }
 }
 
@@ -102,19 +126,4 @@ function checkedJson(text) {
     throw new Error(`The payload is no JSON: ${error.message}.`);
   }
   return text;
-}
-
-function messageItem({ at, payload }) {
-  const item = document.querySelector("#peeked").content.cloneNode(true).firstElementChild;
-  const when = new Date(at / 1000);
-  const time = item.querySelector("time");
-  time.dateTime = when.toISOString();
-  time.textContent = when.toLocaleString();
-  item.querySelector("pre").textContent = shortened(indented(payload));
-  return item;
-}
-
-function shortened(text) {
-  if (text.length <= MOST_CHARACTERS) return text;
-  return `${text.slice(0, MOST_CHARACTERS)}…\n(cut: ${bytes(text.length)} in all)`;
 }

@@ -2,43 +2,63 @@
 
 import { Actions } from "./actions.js";
 import { Unreachable, forgetToken, holdsToken, onToken, request } from "./api.js";
-import { askForToken, showProblem } from "./dialogs.js";
+import { Banners } from "./banners.js";
+import { askForToken } from "./dialogs.js";
+import { clock } from "./format.js";
 import { History } from "./history.js";
 import { keepAsking } from "./polling.js";
+import { Restarts } from "./restarts.js";
+import { ServerFigures } from "./server.js";
 import { QueueTable } from "./table.js";
 import { Totals } from "./totals.js";
+import { gone, restarted, troubles, untold } from "./troubles.js";
 
 const PAUSE_MS = 1000;
 
 const find = (selector) => document.querySelector(selector);
 
-const past = new History();
+const history = new History();
+const restarts = new Restarts();
+const server = new ServerFigures();
+const banners = new Banners();
 const totals = new Totals(find("#totals"), find("#about"));
 const actions = new Actions(() => askNow());
 const table = new QueueTable(find("table"), find("#search"), (action, queue) =>
   actions[action](queue),
 );
-let failed = false;
+let seen = null; // when the figures were last told
+let restart = null; // the banner of the last restart, until it is dismissed
 let mayAsk = true; // whether to ask for a token that the figures need
 
 async function refresh() {
   try {
     const health = await (await request("GET", "health")).json();
     if (!health.queues) {
-      if (!failed) showState(health.status);
+      if (!isStale()) showState(health.status);
       Object.assign(health, await figures());
     }
-    const queues = past.add(health);
-    totals.show(health, queues, past);
-    table.show(queues, past.now);
-    if (failed) showProblem("");
-    failed = false;
-    showState(health.status);
+    noteRestart(restarts.add(health));
+    await server.refresh(health.uptime_seconds);
+    show(health);
   } catch (error) {
-    failed = true;
-    showState(error instanceof Unreachable ? "connection lost" : "no figures");
-    showProblem(`${error.message} What is shown is old; trying again.`);
+    const isGone = error instanceof Unreachable;
+    banners.show([isGone ? gone(seen) : untold(error.message, seen), ...restartBanner()]);
+    document.body.classList.add("stale");
+    showState(isGone ? "connection lost" : "no figures");
+    if (seen) find("#about").textContent = `figures of ${clock(seen)}`;
   }
+}
+
+function show(health) {
+  const queues = history.add(health);
+  const found = troubles({ health, queues, server });
+  totals.show({ health, queues, history, server });
+  table.show(queues, history.now);
+  banners.show([...found, ...restartBanner()]);
+  seen = new Date();
+  document.body.classList.remove("stale");
+  const needsCare = health.status === "healthy" && found.length > 0;
+  showState(needsCare ? "needs attention" : health.status);
 }
 
 /** The figures of the queues, where a token is needed for them. */
@@ -51,8 +71,20 @@ async function figures() {
   }
 }
 
+function noteRestart(lost) {
+  if (lost === null) return;
+  history.clear();
+  server.clear();
+  restart = { ...restarted(lost), dismiss: () => (restart = null) };
+}
+
+const restartBanner = () => (restart ? [restart] : []);
+
+const isStale = () => document.body.classList.contains("stale");
+
 function showToken() {
   mayAsk = true;
+  server.clear();
   find("#forget-token").hidden = !holdsToken();
 }
 
@@ -61,11 +93,12 @@ function showState(state) {
   if (chip.textContent === state) return; // a status that is written anew is read out anew
   chip.textContent = state;
   chip.dataset.state = state;
-  document.body.classList.toggle("stale", failed);
 }
 
 onToken(askForToken, showToken);
 find("#forget-token").addEventListener("click", forgetToken);
+for (const link of document.querySelectorAll("[data-view]"))
+  link.addEventListener("click", (event) => actions.view(event, link));
 find("#send-new").addEventListener("click", () => actions.send());
 find("#empty code").textContent =
   `curl -d '{"payload": {"hello": "world"}}' ${new URL("queues/emails/enqueue", document.baseURI)}`;

@@ -26,6 +26,15 @@ function inUnits(number, units, step) {
   return `${tenths.format(number)} ${units[unit]}`;
 }
 
+const TIME = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const DAY_AND_TIME = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+
+/** When something was, with the day unless that is today. */
+export function clock(date) {
+  const isToday = date.toDateString() === new Date().toDateString();
+  return (isToday ? TIME : DAY_AND_TIME).format(date);
+}
+
 const SPANS = [
   [86_400, "d"],
   [3600, "h"],

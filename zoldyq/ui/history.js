@@ -25,12 +25,28 @@ class Line {
   }
 }
 
-/** What is known of one queue: the counters of the last point and the line. */
+/** What is known of one queue: the counters of the last point, the line, and recent losses. */
 class Track extends Line {
+  #losses;
+
   constructor(at, figures) {
     super();
     this.at = at;
     this.figures = figures;
+    this.#losses = [lossesOf(at, figures)];
+  }
+
+  /** By how much a counter of losses has grown in the last minute. */
+  lost(counter) {
+    return this.#losses.at(-1)[counter] - this.#losses[0][counter];
+  }
+
+  /** Take in the present figures. */
+  look(at, figures) {
+    const losses = this.#losses;
+    losses.push(lossesOf(at, figures));
+    while (losses.length > 2 && losses[1].at < at - SECONDS) losses.shift();
+    this.next(at, figures);
   }
 
   next(at, figures) {
@@ -38,18 +54,27 @@ class Track extends Line {
     if (seconds < SHORTEST) return;
     this.add({
       at,
-      in: growth(this.figures.enqueued_total, figures.enqueued_total) / seconds,
-      out: growth(this.figures.dequeued_total, figures.dequeued_total) / seconds,
+      in: (figures.enqueued_total - this.figures.enqueued_total) / seconds,
+      out: (figures.dequeued_total - this.figures.dequeued_total) / seconds,
     });
     this.at = at;
     this.figures = figures;
   }
 }
 
-/** Counters begin at zero again where a queue was deleted and came back. */
-const growth = (before, after) => (after < before ? after : after - before);
+const lossesOf = (at, figures) => ({
+  at,
+  refused: figures.queue_full_total,
+  dropped: figures.overflow_dropped_total,
+});
 
-const NEW = { enqueued_total: 0, dequeued_total: 0 };
+/** The counters of a queue that was just created. */
+const NEW = {
+  enqueued_total: 0,
+  dequeued_total: 0,
+  queue_full_total: 0,
+  overflow_dropped_total: 0,
+};
 
 /** All queues and all of them together. */
 export class History {
@@ -60,7 +85,6 @@ export class History {
   /** Take in an answer of /health; return what to show of each queue. */
   add(health) {
     const at = health.uptime_seconds;
-    if (this.now !== null && at < this.now) this.#restart();
     const names = Object.keys(health.queues);
     const queues = names.map((name) => this.#addQueue(name, at, health.queues[name]));
     this.#forget(new Set(names));
@@ -73,16 +97,19 @@ export class History {
   }
 
   #addQueue(name, at, figures) {
-    const track = this.#tracks.get(name) ?? this.#newTrack(at, figures);
-    track.next(at, figures);
+    let track = this.#tracks.get(name);
+    // A queue that was deleted and created again counts from zero.
+    if (track?.figures.created_at !== figures.created_at) track = this.#newTrack(at, figures);
+    track.look(at, figures);
     this.#tracks.set(name, track);
-    return { name, figures, line: track };
+    const [refused, dropped] = [track.lost("refused"), track.lost("dropped")];
+    return { name, figures, line: track, refused, dropped };
   }
 
   #newTrack(at, figures) {
     if (this.now === null) return new Track(at, figures);
-    // It came into being since the last answer, so that it had counted nothing by then.
-    const track = new Track(this.now, NEW);
+    // It was created since the last answer, so it had counted nothing by then.
+    const track = new Track(this.now, { ...NEW, created_at: figures.created_at });
     track.add({ at: this.now, in: 0, out: 0 });
     return track;
   }
@@ -91,7 +118,8 @@ export class History {
     for (const name of this.#tracks.keys()) if (!names.has(name)) this.#tracks.delete(name);
   }
 
-  #restart() {
+  /** Forget everything, for another server. */
+  clear() {
     this.now = null;
     this.total = new Line();
     this.#tracks.clear();

@@ -3,6 +3,9 @@
 import { Chart } from "./chart.js";
 import { bytes, count, rate, span } from "./format.js";
 
+// From which share of a limit on a figure is marked.
+const NEARLY = 0.9;
+
 export class Totals {
   #place;
   #about;
@@ -14,14 +17,17 @@ export class Totals {
     this.#chart = new Chart(place.querySelector("[data-chart]"));
   }
 
-  show(health, queues, history) {
+  show({ health, queues, history, server: { values } }) {
     const sum = (figure) => queues.reduce((all, { figures }) => all + figures[figure], 0);
     const { in: incoming, out: outgoing } = history.total.last;
-    this.#write("queues", count(health.total_queues));
+    this.#writeUse("queues", health.total_queues, values.max_queues, count);
     this.#write("size", count(sum("size")));
-    this.#write("bytes", bytes(sum("bytes")));
+    this.#writeUse("bytes", sum("bytes"), values.max_bytes, bytes);
+    this.#writeUse("connections", values.connections, values.max_connections, count);
     this.#write("waiting", count(sum("waiting_consumers")));
     this.#write("full", count(sum("queue_full_total")));
+    this.#write("expired", count(sum("expired_total")));
+    this.#write("dropped", count(sum("overflow_dropped_total")));
     this.#write("in", rate(incoming));
     this.#write("out", rate(outgoing));
     this.#chart.show(history.total.points, history.now);
@@ -30,5 +36,15 @@ export class Totals {
 
   #write(figure, text) {
     this.#place.querySelector(`[data-show=${figure}]`).textContent = text;
+  }
+
+  /** Write a figure with its limit, each where it is known. */
+  #writeUse(figure, use, limit, format) {
+    const place = this.#place.querySelector(`[data-show=${figure}]`);
+    place.closest("div").hidden = use === undefined;
+    if (use === undefined) return;
+    place.textContent = format(use);
+    place.parentElement.querySelector("small").textContent = limit ? `of ${format(limit)}` : "";
+    place.closest("div").dataset.level = limit && use >= NEARLY * limit ? "high" : "fine";
   }
 }

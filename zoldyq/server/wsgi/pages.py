@@ -7,24 +7,7 @@ from importlib.resources import files
 
 from zoldyq.wire import Reply
 
-#: The dashboard's files. Nothing else is ever read from the package.
-_PAGE = "index.html"
-_NAMES = (
-    "style.css",
-    "icon.svg",
-    "actions.js",
-    "api.js",
-    "app.js",
-    "chart.js",
-    "dialogs.js",
-    "format.js",
-    "history.js",
-    "json.js",
-    "polling.js",
-    "row.js",
-    "table.js",
-    "totals.js",
-)
+#: The kinds of files that the dashboard has. Nothing else is ever read from the package.
 _TYPES: Mapping[str, str] = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -48,9 +31,12 @@ _UI_HEADERS = (
 
 def dashboard() -> dict[str, Reply]:
     """Read the dashboard's files and return them by their names."""
-    return {name: _page_of(name) for name in (_PAGE, *_NAMES)}
+    return {
+        file.name: Reply(200, file.read_bytes(), _TYPES[_kind(file.name)], _UI_HEADERS)
+        for file in (files("zoldyq") / "ui").iterdir()
+        if _kind(file.name) in _TYPES
+    }
 
 
-def _page_of(name: str) -> Reply:
-    content = (files("zoldyq") / "ui" / name).read_bytes()
-    return Reply(200, content, _TYPES[name.rpartition(".")[2]], _UI_HEADERS)
+def _kind(name: str) -> str:
+    return name.rpartition(".")[2]
