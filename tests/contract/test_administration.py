@@ -81,6 +81,8 @@ def test_a_policy_is_changed_at_once(api: Api, queue: str) -> None:
     ("body", "code"),
     [
         ({"max_bytes": 1}, "invalid_policy"),
+        (b'{"max_bytes":1%s}' % (b"0" * 400), "invalid_policy"),
+        (b'{"ttl_seconds":1%s}' % (b"0" * 400), "invalid_policy"),
         ({"ttl_seconds": "60"}, "invalid_policy"),
         ({"overflow": "drop_newest"}, "invalid_policy"),
         ({"idle_seconds": 0}, "invalid_policy"),
@@ -136,6 +138,7 @@ def test_a_queue_is_bounded_in_bytes(api: Api, queue: str) -> None:
         (b'{"capacity":null}', "invalid_capacity"),
         (b'{"capacity":1000000001}', "invalid_capacity"),
         (b'{"capacity":99999999999999999999}', "invalid_capacity"),
+        (b'{"capacity":9%s}' % (b"9" * 400), "invalid_capacity"),
         (b"[]", "invalid_policy"),
         (b"", "invalid_json"),
         (b"{", "invalid_json"),
@@ -208,3 +211,36 @@ def test_head_tells_what_get_would(api: Api, queue: str, path: str) -> None:
     assert head.status == 200
     assert head.headers["content-type"] == get.headers["content-type"]
     assert abs(int(head.headers["content-length"]) - len(get.body)) < 20
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "?capacity=5"),
+        ("PATCH", "?capacity=5"),
+        ("DELETE", "?if_empty=1"),
+        ("POST", "/purge?dry_run=1"),
+        ("GET", "?x"),
+        ("HEAD", "?x"),
+    ],
+)
+def test_a_parameter_that_means_nothing_is_refused_and_changes_nothing(
+    api: Api, queue: str, method: str, path: str
+) -> None:
+    api.put(f"/queues/{queue}", {"capacity": 3})
+    api.enqueue(queue, 1)
+    response = api.request(method, f"/queues/{queue}{path}", {})
+    assert response.status == 400
+    if method != "HEAD":
+        assert response.code == "unknown_parameter"
+    stats = api.stats(queue)
+    assert (stats["capacity"], stats["size"]) == (3, 1)
+
+
+def test_a_list_of_queues_takes_no_parameters(api: Api) -> None:
+    assert api.get("/queues?prefix=a").code == "unknown_parameter"
+
+
+@pytest.mark.parametrize("path", ["/live", "/health", "/ready", "/metrics", "/openapi.json", "/"])
+def test_probes_and_pages_ignore_parameters(api: Api, path: str) -> None:
+    assert api.get(f"{path}?x=1").status == 200

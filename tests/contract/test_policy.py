@@ -18,7 +18,7 @@ def test_each_field_has_a_default_that_it_allows() -> None:
     ("name", "values"),
     [
         ("capacity", [1, 1_000_000_000]),
-        ("max_bytes", [1024, 1 << 50, None]),
+        ("max_bytes", [1024, (1 << 53) - 1, None]),
         ("ttl_seconds", [0.000001, 60, 2_678_400, None]),
         ("overflow", ["reject", "drop_oldest"]),
         ("idle_seconds", [1, 1.5, 2_678_400, None]),
@@ -32,11 +32,14 @@ def test_what_is_in_range_is_taken(name: str, values: list[object]) -> None:
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("capacity", [0, 1_000_000_001, 1.0, "1", True, None, [1], float("inf")]),
-        ("max_bytes", [1023, 2048.0, True, "1KiB", {}]),
-        ("ttl_seconds", [0, -1, 2_678_401, float("nan"), "60", False]),
+        (
+            "capacity",
+            [0, 1_000_000_001, 10**400, -(10**400), 1.0, "1", True, None, [1], float("inf")],
+        ),
+        ("max_bytes", [1023, 1 << 53, 10**400, 2048.0, True, "1KiB", {}]),
+        ("ttl_seconds", [0, -1, 2_678_401, 10**400, float("nan"), "60", False]),
         ("overflow", ["drop", "", None, 1, []]),
-        ("idle_seconds", [0.9, 2_678_401, "5s", True]),
+        ("idle_seconds", [0.9, 2_678_401, -(10**400), "5s", True]),
     ],
 )
 def test_what_is_not_is_refused_by_name_and_range(name: str, values: list[object]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -219,6 +221,15 @@ class TestEnqueueBody:
             except ZoldyQError as error:
                 reply = wire.error_reply(error)
             assert reply is None or b'"error"' in reply.body
+
+    @pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a":', "}")])
+    def test_no_depth_of_nesting_does_worse_than_be_refused(self, begin: str, end: str) -> None:
+        # Each decoder has a limit of its own, and these are about 1000.
+        for depth in range(900, 1_100):
+            body = f'{{"payload":{begin * depth}1{end * depth}}}'.encode()
+            for parse in (wire.parse_enqueue, wire.parse_ndjson, wire.parse_policy):
+                with contextlib.suppress(ZoldyQError):
+                    parse(body)
 
     @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
     def test_any_value_passes_through_verbatim(self, value: object) -> None:

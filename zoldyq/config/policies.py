@@ -14,7 +14,7 @@ from zoldyq.config.nearest import nearest_word
 from zoldyq.config.units import Bytes, Seconds
 from zoldyq.contract.errors import InvalidSetting
 from zoldyq.contract.patterns import InvalidPattern, NamePattern
-from zoldyq.contract.policy import FIELDS, MAX_SECONDS, OVERFLOWS, Field
+from zoldyq.contract.policy import FIELDS, OVERFLOWS, Field
 
 _TIB = 1 << 40
 # Times are kept in microseconds.
@@ -26,10 +26,9 @@ def _kind_of(field: Field) -> Kind[Any]:
     if field.kind == "overflow":
         return Choice(OVERFLOWS)
     if field.kind == "seconds":
-        return Optional(Seconds(field.minimum or _LEAST_SECONDS, field.maximum or MAX_SECONDS))
+        return Optional(Seconds(field.minimum or _LEAST_SECONDS, field.maximum))
     if field.name == "max_bytes":
         return Optional(Bytes(field.minimum, _TIB))
-    assert field.maximum is not None, "no other whole number is without a bound"
     return Whole(field.minimum, field.maximum)
 
 

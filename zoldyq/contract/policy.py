@@ -6,19 +6,22 @@ from :data:`FIELDS`. To add a field, add it to :class:`Policy` and let the queue
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple
 
 from zoldyq.contract.errors import InvalidCapacity, InvalidPolicy, UnknownField
 
-__all__ = ["FIELDS", "MAX_SECONDS", "OVERFLOWS", "Field", "Policy", "check_fields"]
+__all__ = ["FIELDS", "MAX_BYTES", "MAX_SECONDS", "OVERFLOWS", "Field", "Policy", "check_fields"]
 
 Overflow = Literal["reject", "drop_oldest"]
 
 #: The ways of dealing with a message that does not fit.
 OVERFLOWS: tuple[Overflow, ...] = ("reject", "drop_oldest")
+
+#: The largest bound in bytes: the largest whole number that every reader of JSON reads exactly
+#: (RFC 8259, section 6).
+MAX_BYTES = (1 << 53) - 1
 
 #: The longest lifetime and idle time: 31 days.
 MAX_SECONDS = 2_678_400
@@ -35,7 +38,7 @@ class Field(NamedTuple):
     name: str
     kind: Literal["whole", "seconds", "overflow"]
     minimum: int
-    maximum: int | None
+    maximum: int
     nullable: bool
     default: Any
     meaning: str
@@ -47,8 +50,7 @@ class Field(NamedTuple):
             return " or ".join(f'"{way}"' for way in OVERFLOWS)
         number = "a whole number" if self.kind == "whole" else "a number of seconds"
         above = f"above {self.minimum}" if self.kind == "seconds" and not self.minimum else None
-        below = f"up to {self.maximum}" if self.maximum is not None else ""
-        text = f"{number} {above or f'from {self.minimum}'} {below or 'upwards'}"
+        text = f"{number} {above or f'from {self.minimum}'} up to {self.maximum}"
         return f"{text}, or null" if self.nullable else text
 
     def check(self, value: object) -> Any:
@@ -71,9 +73,9 @@ class Field(NamedTuple):
             return False
         if self.kind == "whole" and not isinstance(value, int):
             return False
-        if not math.isfinite(value) or (self.maximum is not None and value > self.maximum):
-            return False
-        return value > 0 if self.kind == "seconds" and not self.minimum else value >= self.minimum
+        # Comparisons alone: a whole number may be too large for a float. They are false for nan.
+        above = value > 0 if self.kind == "seconds" and not self.minimum else value >= self.minimum
+        return above and value <= self.maximum
 
 
 def _told(
@@ -81,7 +83,7 @@ def _told(
     meaning: str,
     *,
     minimum: int = 0,
-    maximum: int | None = None,
+    maximum: int = 0,
     nullable: bool = True,
 ) -> Mapping[str, Any]:
     return {
@@ -113,6 +115,7 @@ class Policy:
             "whole",
             "Bytes that the messages of the queue may be charged: payload plus 96 each",
             minimum=1 << 10,
+            maximum=MAX_BYTES,
         ),
     )
     ttl_seconds: float | None = field(

@@ -104,7 +104,7 @@ ROUTES: tuple[Route, ...] = (
         refused=(400, 404),
         head=True,
     ),
-    Route("list_queues", "GET", "/queues", Right.OBSERVE, head=True),
+    Route("list_queues", "GET", "/queues", Right.OBSERVE, refused=(400,), head=True),
     Route("show_queue", "GET", _QUEUE, Right.OBSERVE, refused=(400, 404), head=True),
     Route(
         "create_queue",

@@ -164,11 +164,12 @@ def parse_policy(body: Buffer) -> Mapping[str, object]:
     hint = 'send an object with fields of a policy, such as {"capacity": 1000}'
     try:
         given = _decode_policy(body)
+        # The decoder keeps the last of two equal keys; this one keeps both.
+        keys = len(json.loads(body, object_pairs_hook=tuple))
     except (msgspec.DecodeError, RecursionError) as error:
         reason = _explain(error, body, hint)
         raise (InvalidPolicy(hint) if isinstance(reason, MissingPayload) else reason) from None
-    # The decoder keeps the last of two equal keys; this one keeps both.
-    if len(json.loads(body, object_pairs_hook=tuple)) != len(given):
+    if keys != len(given):
         raise UnknownField(f"the body has a field twice: {hint}")
     return given
 

@@ -32,6 +32,7 @@ from zoldyq.server.wsgi.openapi import openapi_document
 from zoldyq.server.wsgi.pages import dashboard
 from zoldyq.server.wsgi.resources import Resources
 from zoldyq.server.wsgi.waiting import ThreadWaits
+from zoldyq.wire import parse_query
 
 #: Matches every path: which one it is, our own router has decided.
 _EVERY_PATH = re.compile("")
@@ -96,10 +97,15 @@ class ZoldyQApp(falcon.App[Request, Response]):
     def _respond(self, req: Request, resp: Response, **_: Any) -> None:
         """Answer any request that was let in."""
         target: Target = req.env[TARGET_KEY]
-        if target.route is OPTIONS:
+        route = target.route
+        if route is OPTIONS:
             answer_options(resp, target)
-        else:
-            self._responders[target.route.operation](req, resp, target.name)
+            return
+        if not route.parameters and route.path.startswith("/queues"):
+            # A DELETE with ?if_empty=1 must not delete. Probes and pages may have any parameter,
+            # which changes nothing there.
+            parse_query(req.query_string, ())
+        self._responders[route.operation](req, resp, target.name)
 
 
 def create_app(

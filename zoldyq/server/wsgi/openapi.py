@@ -260,12 +260,11 @@ def _policy_field(policy: Field) -> _Part:
         return {"description": policy.meaning, "enum": list(OVERFLOWS)}
     kind = "integer" if policy.kind == "whole" else "number"
     least = "minimum" if policy.minimum else "exclusiveMinimum"
-    most = {} if policy.maximum is None else {"maximum": policy.maximum}
     return {
         "description": policy.meaning,
         "type": [kind, "null"] if policy.nullable else kind,
         least: policy.minimum,
-        **most,
+        "maximum": policy.maximum,
     }
 
 
