@@ -22,7 +22,7 @@ from tests.helpers import Task, run_all, wait_until
 from tests.websocket.frames import CLOSE, TEXT, server_frame
 from tests.websocket.peer import Peer
 from zoldyq.client import Client, ConnectionFailed, Consumer, InvalidOption, Message, RemoteQueue
-from zoldyq.contract.errors import InvalidCount, InvalidQueueName, InvalidTimeout
+from zoldyq.contract.errors import InvalidCount, InvalidTimeout
 
 
 def payloads(consumer: Iterable[Message], count: int | None = None) -> list[object]:
@@ -319,8 +319,6 @@ def test_a_server_that_is_not_there_is_told():
 def test_what_the_server_refuses_is_told(client, queue):
     with pytest.raises(InvalidCount):
         next(queue.consume(credit=10_000_000))
-    with pytest.raises(InvalidQueueName):
-        next(client.queue("-").consume())
 
 
 def test_it_comes_back_with_the_server(start_server):

@@ -8,10 +8,11 @@ import pytest
 
 from tests.client.scripted import ScriptedServer, reply
 from tests.helpers import Task, run_all, wait_until
-from zoldyq.client import Client, InvalidPayload, UnexpectedReply
+from zoldyq.client import Client, InvalidOption, InvalidPayload, UnexpectedReply
 from zoldyq.contract.errors import (
     InvalidCount,
     InvalidJson,
+    InvalidPolicy,
     InvalidQueueName,
     InvalidTimeout,
     NotFound,
@@ -240,15 +241,32 @@ def test_create_is_idempotent_and_refuses_another_capacity(queue):
         queue.create(6)
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "-a", "a b", "ä", "a?x=1", "a#b", "x" * 129])
-def test_a_name_that_is_none_is_refused_and_reaches_no_other_path(client, name):
-    with pytest.raises((InvalidQueueName, NotFound)):
-        client.queue(name).enqueue(1)
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "-a", "a b", "ä", "a/b", "a?x=1", "a#b", "x" * 129]
+)
+def test_a_name_that_no_queue_can_have_is_refused(client, name):
+    with pytest.raises(InvalidQueueName):
+        client.queue(name)
+
+
+@pytest.mark.parametrize("name", [None, 5, b"a"])
+def test_a_name_is_a_text(client, name):
+    with pytest.raises(InvalidOption, match="must be a str"):
+        client.queue(name)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "5", 0, 10**400])
+def test_a_wrong_lifetime_takes_none_away(queue, value):
+    queue.declare(ttl_seconds=60)
+    for change in (queue.declare, queue.update):
+        with pytest.raises(InvalidPolicy):
+            change(ttl_seconds=value)
+    assert queue.stats().ttl_seconds == 60
 
 
 def test_a_name_with_a_slash_reaches_no_other_queue(client, queue):
-    with pytest.raises((InvalidQueueName, NotFound)):
-        client.queue(f"../queues/{queue.name}").enqueue(1)
+    with pytest.raises(InvalidQueueName):
+        client.queue(f"../queues/{queue.name}")
     with pytest.raises(QueueNotFound):
         queue.stats()
 

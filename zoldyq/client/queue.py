@@ -33,6 +33,7 @@ from zoldyq.client.sender import SenderOptions, WhenFull
 from zoldyq.client.stream import Stream, StreamOptions
 from zoldyq.client.transport import Transport
 from zoldyq.contract.errors import BatchExceedsCapacity, BodyTooLarge, ZoldyQError
+from zoldyq.contract.names import check_queue_name
 
 #: A batch is sent once it has so many messages or bytes.
 BATCH_MESSAGES = 1_000
@@ -47,9 +48,14 @@ class RemoteQueue:
     that does not wait, None to wait without an end. Every ``ttl`` is the lifetime of the messages
     in seconds; None leaves it to the queue. Beside what they name, all methods raise
     ConnectionFailed, ConnectionLost, UnexpectedReply, InvalidTimeout, and what the server refuses.
+    A name that no queue can have raises InvalidQueueName.
     """
 
     def __init__(self, transport: Transport, name: str) -> None:
+        if not isinstance(name, str):
+            raise InvalidOption(f"the name of a queue must be a str, not {name!r}")
+        # Not left to the server, for which a slash would make another path of it.
+        check_queue_name(name)
         self.name = name
         self._transport = transport
 

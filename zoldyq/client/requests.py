@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from zoldyq.client.address import queue_path
 from zoldyq.client.exchange import Request
+from zoldyq.contract.policy import check_fields
 
 
 class PolicyFields(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,12 +47,12 @@ def stats(name: str) -> Request:
 
 def declare(name: str, fields: PolicyFields) -> Request:
     """Create the queue with a policy, unless it is there with the same."""
-    return Request("PUT", queue_path(name), body=msgspec.json.encode(fields))
+    return Request("PUT", queue_path(name), body=_policy(fields))
 
 
 def update(name: str, fields: PolicyFields) -> Request:
     """Change the policy of the queue."""
-    return Request("PATCH", queue_path(name), body=msgspec.json.encode(fields))
+    return Request("PATCH", queue_path(name), body=_policy(fields))
 
 
 def purge(name: str) -> Request:
@@ -62,3 +63,14 @@ def purge(name: str) -> Request:
 def delete(name: str) -> Request:
     """Delete the queue."""
     return Request("DELETE", queue_path(name))
+
+
+def _policy(fields: PolicyFields) -> bytes:
+    """Return the body that gives these fields.
+
+    They are checked here as well as by the server, as JSON would turn nan and inf into null, which
+    takes a limit away.
+    """
+    given = msgspec.structs.asdict(fields).items()
+    check_fields({name: value for name, value in given if value is not UNSET})
+    return msgspec.json.encode(fields)
