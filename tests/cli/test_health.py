@@ -36,5 +36,14 @@ def test_a_server_that_stops(start_server):
     server.kill()
 
 
+def test_a_server_that_tells_strangers_of_no_queues(start_server):
+    server = start_server(token="secret")
+    done = zoldyq(server.url, "health")
+    assert done.returncode == 0
+    assert " healthy, up " in done.stdout
+    assert done.stdout.endswith("; without a token that may observe, it tells of no queues\n")
+    assert json.loads(zoldyq(server.url, "health", "--json").stdout)["total_queues"] is None
+
+
 def test_no_server():
     assert zoldyq("http://127.0.0.1:1", "health").returncode == 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.runner import zoldyq
+from tests.cli.runner import in_shell, zoldyq
 from zoldyq.cli.main import cli
 
 TOPICS = ["exit-codes", "profiles", "queues-and-policies", "settings", "templates", "units"]
@@ -35,3 +35,12 @@ def test_what_nothing_is_known_of_is_wrong_usage():
     done = zoldyq("", "help", "nosuch")
     assert (done.returncode, done.stdout) == (2, "")
     assert "topics are exit-codes" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["--help", "--version", "queues --help", "help"])
+def test_a_full_disk_under_the_help_is_told_in_one_line(command):
+    done = in_shell("", f"zoldyq {command} >/dev/full")
+    assert done.returncode == 1
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("zoldyq: ")
+    assert line.endswith("No space left on device")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.cli.runner import zoldyq
+from tests.cli.runner import in_shell, zoldyq
 
 LINES = '{"payload": 1.10, "queue_name": "a", "enqueued_at": 5}\n\n{"payload":{"b":"é"}}\n'
 
@@ -35,3 +35,9 @@ def test_a_line_of_something_else_is_told_by_its_number(server, queue, line):
     assert first == "zoldyq: 2 messages queued before this:"
     assert second.startswith("zoldyq: line 4 is no line of zoldyq dump: ")
     assert queue.stats().size == 2
+
+
+def test_a_closed_standard_input_is_told_of(server):
+    done = in_shell(server.url, "zoldyq restore q <&-")
+    assert done.returncode == 2
+    assert b"standard input is closed: name a file" in done.stderr

@@ -29,7 +29,10 @@ def health(client: Client, as_json: bool) -> None:
 
 
 def summary(found: Health) -> str:
-    """Return one line about a server."""
+    """Return one line about a server. Who may not see its queues is told nothing of them."""
+    server = f"ZoldyQ {found.version} {found.status}, up {seconds(found.uptime_seconds)}"
+    if found.total_queues is None:
+        return f"{server}; without a token that may observe, it tells of no queues"
     total = sum(stats.size for stats in found.queues.values())
     plural = "queue" if found.total_queues == 1 else "queues"
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -106,4 +107,8 @@ for _command in (
 
 def main() -> None:
     """Run the command line and exit the process with its exit code."""
-    cli(prog_name="zoldyq")
+    try:
+        cli(prog_name="zoldyq")
+    except OSError as error:  # such as a full disk under --help, which click prints
+        notice(str(error))
+        sys.exit(exit_codes.FAILED)

@@ -1,8 +1,9 @@
-"""Types of options: sizes and durations are written as in the settings."""
+"""Types of options: sizes and durations as in the settings, and files to read."""
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import IO, Any
 
 import click
 
@@ -29,5 +30,21 @@ class KindType(click.ParamType[Any]):
         return self._kind.metavar
 
 
+class InputFile(click.File):
+    """A file to read bytes from, or ``-`` for standard input."""
+
+    def __init__(self) -> None:
+        super().__init__("rb")
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> IO[Any]:
+        """Return the open file."""
+        if value == "-" and sys.stdin is None:
+            self.fail("standard input is closed: name a file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+INPUT_FILE = InputFile()
 SIZE = KindType(Bytes(2, 1 << 30))
 DURATION = KindType(Seconds(0, 31 * 86_400))

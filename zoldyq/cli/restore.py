@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from zoldyq.cli.connection import json_option, queue_argument, with_client
-from zoldyq.cli.options import DURATION
+from zoldyq.cli.options import DURATION, INPUT_FILE
 from zoldyq.cli.output import echo, echo_document, messages
 from zoldyq.cli.sending import send_all
 from zoldyq.contract.errors import InvalidJson
@@ -29,7 +29,7 @@ _decode = msgspec.json.Decoder(_Record).decode
 
 @click.command(short_help="Enqueue what dump has written.")
 @queue_argument
-@click.argument("file", type=click.File("rb"), default="-")
+@click.argument("file", type=INPUT_FILE, default="-")
 @click.option(
     "--timeout", type=DURATION, default=30.0, show_default=True,
     help="How long to wait for room.",

@@ -76,14 +76,14 @@ class Queues(msgspec.Struct, frozen=True):
 class Health(msgspec.Struct, frozen=True):
     """How a server is. ``status`` is ``healthy``, or ``draining`` while it stops.
 
-    A server that asks for a token tells of its queues only who may see them: to others
-    ``total_queues`` is 0 and ``queues`` is empty.
+    A server that asks for a token tells of its queues only those who may see them: for others
+    ``total_queues`` is None and ``queues`` is empty.
     """
 
     status: str
     uptime_seconds: float
     version: str
-    total_queues: int = 0
+    total_queues: int | None = None
     queues: dict[str, QueueStats] = {}
 
 
