@@ -56,6 +56,7 @@ ELSEWHERE = {
     "queue/order": "queue/test_put_back",
     "queue/protocol": "queue/test_manager",
     "queue/room": "queue/test_policies",
+    "queue/quick": "queue/test_message_queue",
     "queue/store": "queue/test_message_queue",
     "queue/waiting": "queue/test_waiting_producers",
     "server/api/waits": "server/api/test_operations",

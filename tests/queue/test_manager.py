@@ -185,7 +185,7 @@ class TestCreation:
                 refused.wait(10)
             return 1
 
-        monkeypatch.setattr("zoldyq.queue.message_queue.now_us", now)
+        monkeypatch.setattr("zoldyq.queue.quick.now_us", now)
         with pytest.raises(BatchExceedsCapacity):
             manager.enqueue_many("emails", [b"x"] * 4)
         refused.set()

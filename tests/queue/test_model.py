@@ -135,9 +135,10 @@ class QueueMachine(Machine):
         super().__init__()
         self.clock = Clock()
         self.patch = pytest.MonkeyPatch()
-        for module in ("store", "lifetimes", "waiting", "message_queue"):
+        for module in ("store", "lifetimes", "waiting", "message_queue", "quick"):
             self.patch.setattr(f"zoldyq.queue.{module}.now_us", lambda: self.clock.now)
         self.patch.setattr("zoldyq.queue.store.time_ns", lambda: self.clock.now * 1000)
+        self.patch.setattr("zoldyq.queue.quick.time_ns", lambda: self.clock.now * 1000)
         self.budget = MemoryBudget(MAX_BYTES)
         policy = Policy(capacity=4)
         self.queue = MessageQueue("emails", policy=policy, budget=self.budget)

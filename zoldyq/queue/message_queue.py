@@ -1,8 +1,8 @@
 """One named FIFO queue: bounded, fair to those who wait, and exact in what it counts.
 
 Messages, their accounting and the lines of those who wait are below, in :mod:`zoldyq.queue.store`
-and :mod:`zoldyq.queue.waiting`. Here are the calls: those that may sleep, those that never do, and
-administration.
+and :mod:`zoldyq.queue.waiting`, and the quick ways of most calls in :mod:`zoldyq.queue.quick`. Here
+are the general ways: calls that may sleep, calls that never do, and administration.
 
 Everything is decided under the lock and done after it: ``wake()`` runs without any lock.
 """
@@ -35,11 +35,11 @@ from zoldyq.queue.message import (
     count_within,
     now_us,
 )
+from zoldyq.queue.quick import Quick
 from zoldyq.queue.store import SECTION
-from zoldyq.queue.waiting import Waiting
 
 
-class MessageQueue(Waiting):
+class MessageQueue(Quick):
     """A FIFO of messages with at most ``capacity`` in it, safe to use from any thread.
 
     ``policy`` bounds it in other ways, and ``capacity`` wins over the policy's. ``budget``, where
@@ -116,29 +116,9 @@ class MessageQueue(Waiting):
 
     # -- calls that never sleep ----------------------------------------------------------------
 
-    def begin_enqueue(
-        self,
-        payloads: Sequence[bytes],
-        at: int | None = None,
-        *,
-        ttl: int | None = None,
-        wake: Wake | None = None,
+    def _begin_enqueue(
+        self, payloads: Sequence[bytes], at: int, ttl: int | None, wake: Wake | None
     ) -> Receipt | ProducerPlace:
-        """Append messages in order, all of them or none, or stand in the line for room.
-
-        ``at`` is their time stamp in microseconds since the epoch (None: now), and ``ttl`` their
-        own lifetime in microseconds. Where there is no room, a queue that drops its oldest
-        messages does so. Otherwise a caller with a ``wake`` gets a place in line, and is woken
-        once the messages are in the queue or never will be. It owes the place one
-        :meth:`~ProducerPlace.leave`.
-
-        Raises:
-            QueueFull: there is no room, and no ``wake`` was given.
-            MessageTooLarge: a single message costs more than the queue's ``max_bytes``.
-            BatchExceedsCapacity, MemoryLimit, QueueClosed, ShuttingDown: as :meth:`enqueue_many`.
-        """
-        if at is None:
-            at = now_us()
         woken: list[Place] | None = None
         dropped = 0
         acquire, release = self._acquire, self._release
@@ -164,22 +144,9 @@ class MessageQueue(Waiting):
                 wake_all(woken)
         return Receipt(len(payloads), size, at, dropped)
 
-    def begin_dequeue(
-        self,
-        count: int = 1,
-        max_bytes: int | None = None,
-        *,
-        wake: Wake | None = None,
-        in_line: int | None = None,
+    def _begin_dequeue(
+        self, count: int, max_bytes: int | None, wake: Wake | None, in_line: int | None
     ) -> Delivery | ConsumerPlace:
-        """Take up to ``count`` messages, or stand in line for them.
-
-        ``max_bytes`` bounds the sum of the payloads taken at once, except that one message is
-        always taken. Where nothing is there, a caller with a ``wake`` gets a place in line for
-        ``in_line`` messages (None: ``count``), and is woken once some were handed over or never
-        will be. It owes the place one :meth:`~ConsumerPlace.leave`. Without a ``wake``, and in a
-        queue that was closed, the delivery is empty.
-        """
         acquire, release = self._acquire, self._release
         while True:
             if self._mortal and now_us() >= self._soonest:

@@ -107,11 +107,8 @@ def peek_reply(name: str, delivery: Delivery, lines: str | None) -> Reply:
 
 def streamed(name: str, messages: Sequence[Message]) -> bytes:
     """Return the WebSocket text that carries several messages in one frame."""
-    return b'{"messages":[%b],"queue_name":"%b","count":%d}' % (
-        _message_documents(messages),
-        name.encode(),
-        len(messages),
-    )
+    end = b'],"queue_name":"%b","count":%d}' % (name.encode(), len(messages))
+    return _message_documents(messages, b'{"messages":[', end)
 
 
 def streamed_one_by_one(name: str, messages: Sequence[Message]) -> list[bytes]:
@@ -156,30 +153,36 @@ _stamp_of = attrgetter("enqueued_at")
 
 
 def _batch_document(name: str, delivery: Delivery) -> bytes:
-    return b'{"messages":[%b],"queue_name":"%b","count":%d,"queue_size":%d}' % (
-        _message_documents(delivery.messages),
+    end = b'],"queue_name":"%b","count":%d,"queue_size":%d}' % (
         name.encode(),
         len(delivery.messages),
         delivery.queue_size,
     )
+    return _message_documents(delivery.messages, b'{"messages":[', end)
 
 
-def _message_documents(messages: Sequence[Message]) -> bytes:
-    """Return the members of a ``messages`` array.
+def _message_documents(messages: Sequence[Message], begin: bytes, end: bytes) -> bytes:
+    """Return the members of a ``messages`` array, between what begins and what ends the document.
 
     Messages of one batch share their time stamp, so each run of equal stamps is one join: 70 ns
     a message instead of 300 ns with a format for each.
     """
     stamps = [message.enqueued_at for message in messages]
     if stamps and stamps.count(stamps[0]) == len(stamps):  # one run: half the time of groupby
-        return _run_documents(stamps[0], messages)
-    return b",".join([_run_documents(stamp, run) for stamp, run in groupby(messages, _stamp_of)])
+        return _run_documents(stamps[0], messages, begin, end)
+    runs = [_run_documents(stamp, run) for stamp, run in groupby(messages, _stamp_of)]
+    return b"%b%b%b" % (begin, b",".join(runs), end)
 
 
-def _run_documents(stamp: int, messages: Iterable[Message]) -> bytes:
+def _run_documents(
+    stamp: int, messages: Iterable[Message], begin: bytes = b"", end: bytes = b""
+) -> bytes:
+    """Return messages with one time stamp, of which there is at least one. All is copied once."""
     tail = b',"enqueued_at":%d}' % stamp
-    payloads = (tail + b',{"payload":').join([message.payload for message in messages])
-    return b'{"payload":%b%b' % (payloads, tail)
+    payloads = [message.payload for message in messages]
+    payloads[0] = b'%b{"payload":%b' % (begin, payloads[0])
+    payloads[-1] = b"%b%b%b" % (payloads[-1], tail, end)
+    return (tail + b',{"payload":').join(payloads)
 
 
 def _lines_of(messages: Sequence[Message]) -> bytes:
