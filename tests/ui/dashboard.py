@@ -112,8 +112,10 @@ class Dashboard:
         self.find(selector).click()
 
     def act(self, verb: str, queue: str) -> None:
-        """Click on a button of a queue: Peek, Send, Purge or Delete."""
-        self.click(f"[aria-label='{verb} {queue}']")
+        """Choose from the menu of a queue: Peek, Send, Policy, Purge or Delete."""
+        self.click(f"[aria-label='Actions of {queue}']")
+        action = {"Delete": "remove"}.get(verb, verb.lower())
+        self.click(f"#row-menu [data-action={action}]")
 
     def type(self, selector: str, text: str) -> None:
         """Replace what stands in a field."""

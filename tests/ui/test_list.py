@@ -52,11 +52,11 @@ def test_a_heading_sorts_by_its_figures_and_turns_the_order(hundred: Dashboard, 
 def test_the_order_holds_while_the_keyboard_is_among_the_rows(hundred: Dashboard, api: Api) -> None:
     hundred.click("[data-sort=size] button")
     hundred.find("[data-sort=age] button").send_keys(Keys.TAB)
-    assert focused(hundred) == "Peek queue-99"
+    assert focused(hundred) == "Actions of queue-99"
     api.drain("queue-99")
     hundred.wait_for_row("queue-99", size="0")
     assert hundred.names[0] == "queue-99"
-    assert focused(hundred) == "Peek queue-99"
+    assert focused(hundred) == "Actions of queue-99"
 
 
 def test_more_queues_than_anybody_reads_are_cut_and_found_by_search(
@@ -71,6 +71,22 @@ def test_more_queues_than_anybody_reads_are_cut_and_found_by_search(
         assert "first 200" in dashboard.text("#count")
         dashboard.type("#search", "queue-309")
         assert dashboard.names == ["queue-309"]
+
+
+def test_queues_in_trouble_come_first_and_can_be_shown_alone(
+    dashboard: Dashboard, api: Api
+) -> None:
+    api.put("/queues/small", {"capacity": 1})
+    for name in ("archive", "emails", "small"):
+        api.enqueue(name, 1)
+    wait_until(lambda: dashboard.names == ["small", "archive", "emails"])
+    choose = "const s = document.querySelector('#trouble'); s.value = arguments[0];"
+    choose += "s.dispatchEvent(new Event('change'))"
+    dashboard.browser.execute_script(choose, "only")
+    assert dashboard.names == ["small"]
+    assert dashboard.text("#count") == "1 of 3 queues"
+    dashboard.browser.execute_script(choose, "")
+    assert dashboard.names == ["archive", "emails", "small"]
 
 
 def focused(dashboard: Dashboard) -> str | None:

@@ -26,7 +26,11 @@ def test_no_width_makes_it_scroll_sideways(filled: Dashboard, width: int) -> Non
     filled.narrow(width)
     wait_until(lambda: int(filled.run("return innerWidth")) == width)
     assert overflow(filled) <= 0
-    for verb, dialog in (("Peek", "#peek"), ("Send", "#send"), ("Delete", "#confirm")):
+    for verb, dialog in (
+        ("Peek", "#peek"),
+        ("Policy", "#policy"),
+        ("Delete", "#confirm"),
+    ):
         filled.act(verb, LONGEST)
         wait_until(lambda dialog=dialog: filled.sees(dialog))  # type: ignore[misc]
         assert overflow(filled, dialog) <= 0
@@ -72,15 +76,28 @@ def test_fill_bars_are_seen_where_the_system_chooses_the_colours(filled: Dashboa
 
 
 def test_a_keyboard_is_enough(filled: Dashboard, api: Api) -> None:
-    filled.find("#search").send_keys("webhooks", Keys.TAB, Keys.ENTER)  # on Send a message
+    filled.find("#search").send_keys("webhooks")
+    filled.find("#create").send_keys(Keys.TAB, Keys.ENTER)  # on Send a message
     filled.browser.switch_to.active_element.send_keys("fresh", Keys.TAB, Keys.TAB, Keys.TAB)
     filled.browser.switch_to.active_element.send_keys(Keys.ENTER)  # on Send
     filled.wait_for_text("#send .result", "fresh now holds 1 message.")
     filled.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
     wait_until(lambda: filled.names == ["webhooks"])
-    filled.find("[aria-label='Send webhooks']").send_keys(Keys.TAB, Keys.ENTER)  # on Purge
+    filled.find("[aria-label='Actions of webhooks']").send_keys(Keys.ARROW_DOWN)
+    wait_until(lambda: focused(filled) == "Peek")
+    filled.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+    wait_until(lambda: focused(filled) == "\N{MIDLINE HORIZONTAL ELLIPSIS}")
+    filled.browser.switch_to.active_element.send_keys(Keys.ENTER)
+    wait_until(lambda: focused(filled) == "Peek")
+    for key in (Keys.END, Keys.ARROW_UP, Keys.ENTER):  # on Purge
+        filled.browser.switch_to.active_element.send_keys(key)
     filled.browser.switch_to.active_element.send_keys(Keys.TAB, Keys.ENTER)  # past Cancel
     filled.wait_for_text("#notice", "Purged 2 messages of webhooks.")
+
+
+def focused(dashboard: Dashboard) -> str:
+    """The text of the element that has the focus."""
+    return dashboard.browser.switch_to.active_element.text
 
 
 def test_everything_that_can_be_operated_has_a_name(filled: Dashboard) -> None:
@@ -89,8 +106,11 @@ def test_everything_that_can_be_operated_has_a_name(filled: Dashboard) -> None:
       .filter((e) => !(e.ariaLabel || e.labels?.length || e.textContent.trim()))
       .map((e) => e.outerHTML)
     """
-    # The button of the confirmation gets its text when it is opened.
-    assert filled.run(script) == ['<button value="yes" class="main danger"></button>']
+    # The buttons of these dialogs get their texts when they are opened.
+    assert filled.run(script) == [
+        '<button type="submit" class="main"></button>',
+        '<button value="yes" class="main danger"></button>',
+    ]
 
 
 def test_the_browser_has_nothing_to_complain_about(filled: Dashboard) -> None:

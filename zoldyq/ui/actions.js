@@ -2,6 +2,7 @@
 
 import { queuePath, request } from "./api.js";
 import { confirmed, showNotice, showProblem, Workplace } from "./dialogs.js";
+import { Declaration } from "./declare.js";
 import { count, counted } from "./format.js";
 import { indented, payloadsIn } from "./json.js";
 import { messageItem, showText } from "./viewer.js";
@@ -11,12 +12,14 @@ export class Actions {
   #sending = new Workplace("#send", () => this.#enqueue());
   #peeking = new Workplace("#peek", () => this.#look());
   #viewing = new Workplace("#view", () => this.#read());
+  #declaring;
   #peeked = "";
   #viewed = "";
 
   /** `changed` is called when the figures have become old by what was done. */
   constructor(changed) {
     this.#changed = changed;
+    this.#declaring = new Declaration(changed);
   }
 
   send(queue) {
@@ -24,6 +27,11 @@ export class Actions {
     if (queue) fields.queue.value = queue.name;
     this.#sending.open();
     (queue ? fields.payload : fields.queue).focus();
+  }
+
+  /** Show the policy of a queue, to change it; without a queue, create one. */
+  policy(queue) {
+    this.#declaring.open(queue);
   }
 
   peek({ name }) {

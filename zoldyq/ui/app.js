@@ -99,6 +99,7 @@ onToken(askForToken, showToken);
 find("#forget-token").addEventListener("click", forgetToken);
 for (const link of document.querySelectorAll("[data-view]"))
   link.addEventListener("click", (event) => actions.view(event, link));
+find("#create").addEventListener("click", () => actions.policy());
 find("#send-new").addEventListener("click", () => actions.send());
 find("#empty code").textContent =
   `curl -d '{"payload": {"hello": "world"}}' ${new URL("queues/emails/enqueue", document.baseURI)}`;

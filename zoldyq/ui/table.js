@@ -1,7 +1,9 @@
 // The table of queues: searched, sorted, and written anew with every answer.
 
+import { RowMenu } from "./menu.js";
 import { Row } from "./row.js";
 import { count, counted } from "./format.js";
+import { fill, troubleOf } from "./troubles.js";
 
 // More rows than anybody reads would only make the page slow.
 const MOST_ROWS = 200;
@@ -10,11 +12,13 @@ const MOST_ROWS = 200;
 const KEYS = {
   name: ({ name }) => name,
   size: ({ figures }) => figures.size,
-  utilization: ({ figures }) => figures.utilization,
+  utilization: ({ figures }) => fill(figures),
   in: ({ line }) => line.last.in,
   out: ({ line }) => line.last.out,
   waiting: ({ figures }) => figures.waiting_consumers,
   full: ({ figures }) => figures.queue_full_total,
+  expired: ({ figures }) => figures.expired_total,
+  dropped: ({ figures }) => figures.overflow_dropped_total,
   age: ({ figures }) => figures.oldest_age_seconds,
 };
 
@@ -25,21 +29,26 @@ export class QueueTable {
   #headings;
   #search;
   #refuge;
-  #act;
+  #view = document.querySelector("#trouble");
+  #menu;
   #rows = new Map();
   #queues = [];
   #now = 0;
   #key = "name";
   #descending = false;
 
-  /** `act(action, queue)` is called when a button of a row is clicked. */
+  /** `act(action, queue)` is called when something is chosen in the menu of a row. */
   constructor(table, search, act) {
     this.#body = table.tBodies[0];
     this.#headings = table.querySelectorAll("[data-sort]");
     this.#search = search;
     this.#refuge = document.querySelector("#queues-title"); // where the focus of a lost row goes
-    this.#act = act;
+    this.#menu = new RowMenu((action, button) => {
+      const row = [...this.#rows.values()].find(({ element }) => element.contains(button));
+      if (row) act(action, row.queue);
+    });
     search.addEventListener("input", () => this.#arrange());
+    this.#view.addEventListener("change", () => this.#arrange());
     for (const heading of this.#headings)
       heading.firstChild.addEventListener("click", () => this.#sortBy(heading.dataset.sort));
   }
@@ -52,7 +61,7 @@ export class QueueTable {
 
   /** Rows must not jump away under a pointer, nor from under the keyboard. */
   #isInUse() {
-    return this.#body.matches(":hover, :has(:focus-visible)");
+    return this.#body.matches(":hover, :has(:focus-visible, [aria-expanded=true])");
   }
 
   #sortBy(key) {
@@ -68,13 +77,24 @@ export class QueueTable {
 
   #arrange(keepOrder = false) {
     const wanted = this.#search.value.trim().toLowerCase();
-    const found = this.#queues.filter(({ name }) => name.toLowerCase().includes(wanted));
+    const isOnly = this.#view.value === "only";
+    const found = this.#queues.filter(
+      (queue) => queue.name.toLowerCase().includes(wanted) && (!isOnly || troubleOf(queue)),
+    );
     const shown = found.sort(keepOrder ? this.#asShown() : this.#asSorted()).slice(0, MOST_ROWS);
     this.#place(shown.map((queue) => this.#rowOf(queue)));
     this.#explain(found.length, shown.length);
   }
 
+  /** The order of the heading that was chosen; queues in trouble come first if that is wanted. */
   #asSorted() {
+    const order = this.#byHeading();
+    if (this.#view.value !== "first") return order;
+    const rank = (queue) => (troubleOf(queue) ? 0 : 1);
+    return (a, b) => rank(a) - rank(b) || order(a, b);
+  }
+
+  #byHeading() {
     const key = KEYS[this.#key];
     const sign = this.#descending ? -1 : 1;
     if (this.#key === "name") return (a, b) => sign * byName(a.name, b.name);
@@ -88,7 +108,7 @@ export class QueueTable {
   }
 
   #rowOf(queue) {
-    const row = this.#rows.get(queue.name) ?? new Row(queue.name, this.#act);
+    const row = this.#rows.get(queue.name) ?? new Row(queue.name, this.#menu);
     row.show(queue, this.#now);
     return row;
   }
