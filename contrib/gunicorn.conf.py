@@ -8,6 +8,7 @@ is one worker, and nothing in this file ever replaces it. Do not send SIGHUP eit
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -27,6 +28,10 @@ def _address(settings: Settings) -> str:
 
 
 _settings = Settings.load()
+if _settings.tls_cert:
+    sys.exit(
+        "ZOLDYQ_TLS_CERT: it is for zoldyq's own server; give gunicorn --certfile and --keyfile"
+    )
 
 wsgi_app = "zoldyq.server.app:create_app()"
 proc_name = "zoldyq"

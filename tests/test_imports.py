@@ -20,6 +20,7 @@ PACKAGE = Path(__file__).parents[1] / "zoldyq"
 
 CONTRACT, QUEUE, WIRE = "zoldyq.contract", "zoldyq.queue", "zoldyq.wire"
 API, SOCKETS = "zoldyq.server.api", "zoldyq.server.sockets"
+TLS = "zoldyq.server.tls"
 HOUSEKEEPING = "zoldyq.server.housekeeping"
 PACING = "zoldyq.pacing"
 NATIVE, WSGI, WEBSOCKET = "zoldyq.server.native", "zoldyq.server.wsgi", "zoldyq.server.websocket"
@@ -48,6 +49,7 @@ ROOMS: dict[str, Room] = {
     "zoldyq.client": Room({CONTRACT}, {"msgspec", "urllib3", "wsproto"}),
     API: Room({CONTRACT, QUEUE, WIRE, PACING, "zoldyq.metrics"}, {"msgspec"}),
     SOCKETS: Room(set(), set()),
+    TLS: Room({CONTRACT}, set()),
     PACING: Room(set(), set()),
     "zoldyq.server.heap": Room(set(), set()),
     "zoldyq.server.log": Room(set(), set()),
@@ -58,9 +60,9 @@ ROOMS: dict[str, Room] = {
     f"{NATIVE}.loop": Room({SOCKETS}, set()),
     f"{NATIVE}.http": Room({CONTRACT, WIRE, API}, {"msgspec"}),
     NATIVE: Room(
-        {CONTRACT, QUEUE, WIRE, API, SOCKETS, f"{NATIVE}.loop", f"{NATIVE}.http"}, {"msgspec"}
+        {CONTRACT, QUEUE, WIRE, API, SOCKETS, TLS, f"{NATIVE}.loop", f"{NATIVE}.http"}, {"msgspec"}
     ),
-    WEBSOCKET: Room({CONTRACT, QUEUE, WIRE, API}, {"msgspec", "simple_websocket"}),
+    WEBSOCKET: Room({CONTRACT, QUEUE, WIRE, API, TLS}, {"msgspec", "simple_websocket"}),
     WSGI: Room(
         {CONTRACT, QUEUE, WIRE, API, WEBSOCKET, SOCKETS, HOUSEKEEPING, "zoldyq.metrics"},
         {"falcon", "msgspec", "prometheus_client", "waitress"},
@@ -70,7 +72,7 @@ ROOMS: dict[str, Room] = {
         {
             *(CONTRACT, QUEUE, API, NATIVE, WSGI, "zoldyq.server.heap", "zoldyq.server.log"),
             *("zoldyq.server.machine", "zoldyq.server.notices", "zoldyq.server.signals"),
-            HOUSEKEEPING,
+            *(HOUSEKEEPING, TLS),
         },
         set(),
     ),

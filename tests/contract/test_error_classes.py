@@ -9,8 +9,8 @@ import pytest
 from zoldyq.contract import errors
 from zoldyq.contract.errors import ERRORS, ZoldyQError
 
-# What a program meets that embeds the queues, and a person who starts a server.
-UNSENT = {errors.QueueClosed.code, errors.InvalidSetting.code}
+# What a program meets that embeds the queues, a person who starts a server, and what is counted.
+UNSENT = {errors.QueueClosed.code, errors.InvalidSetting.code, errors.TlsHandshakeFailed.code}
 
 
 def test_every_error_but_those_that_no_server_sends_has_a_status() -> None:

@@ -137,6 +137,20 @@ class Settings:
         FilePath(),
         "TOML file with tokens that have rights and queues of their own; SIGHUP reads it again",
     )
+    tls_cert: str | None = setting(
+        None,
+        FilePath(),
+        "PEM file with the server's certificate and those that lead to a known authority: makes "
+        "it speak HTTPS only; SIGHUP reads it again",
+    )
+    tls_key: str | None = setting(
+        None, FilePath(), "PEM file with the certificate's key, unless that stands in the same file"
+    )
+    tls_client_ca: str | None = setting(
+        None,
+        FilePath(),
+        "PEM file with certificates: clients must show a certificate that one of these has signed",
+    )
     allowed_hosts: tuple[str, ...] = setting(
         (),
         Hosts(),
@@ -204,6 +218,7 @@ class Settings:
                 f"the file declares {plain} queues, more than max_queues ({self.max_queues}); "
                 "raise max_queues or declare fewer"
             )
+        self._check_tls()
         if self.server == "waitress" and self.max_waiting >= self.threads:
             raise InvalidSetting(
                 f"max_waiting ({self.max_waiting}) must be below threads ({self.threads}) with "
@@ -214,6 +229,19 @@ class Settings:
             raise InvalidSetting(
                 f"max_body_bytes ({self.max_body_bytes}) must not exceed max_bytes "
                 f"({self.max_bytes}); raise max_bytes or lower max_body_bytes"
+            )
+
+    def _check_tls(self) -> None:
+        if self.tls_cert is None:
+            return
+        if self.server != "native":
+            raise InvalidSetting(
+                f"tls_cert: {self.server} speaks no TLS here; use the native server, or leave "
+                "tls_cert out and put a proxy in front"
+            )
+        if self.unix_socket is not None:
+            raise InvalidSetting(
+                "tls_cert is for a port, not for unix_socket; leave one of them out"
             )
 
 

@@ -14,7 +14,7 @@ Replies, the OpenAPI document and the client follow from these classes.
     |   +-- InvalidTtl, InvalidCapacity, InvalidPolicy,
     |   +-- NotFound, QueueNotFound, MethodNotAllowed, QueueExists,
     |   +-- MalformedRequest, HeadersTooLarge, UnsupportedExpectation, UnsupportedEncoding,
-    |   +-- UnsupportedTransferEncoding, UpgradeRequired
+    |   +-- UnsupportedTransferEncoding, TlsRequired, UpgradeRequired
     +-- Refused                 the caller is not let in
     |   +-- Unauthorized, Forbidden, ForbiddenOrigin, ForbiddenHost
     +-- Overloaded              the same request may succeed later
@@ -23,6 +23,7 @@ Replies, the OpenAPI document and the client follow from these classes.
     +-- ServerFault             the operator has to change something
     |   +-- UnsafeServer, WebSocketUnavailable, InternalError
     +-- QueueClosed             the queue was deleted, or the server is stopping
+    +-- TlsHandshakeFailed      a client that TLS does not let in; it is counted
     +-- InvalidSetting          a setting that no server can start with
 """
 
@@ -65,6 +66,8 @@ __all__ = [
     "RequestTimeout",
     "ServerFault",
     "ShuttingDown",
+    "TlsHandshakeFailed",
+    "TlsRequired",
     "TooManyConnections",
     "TooManyWaiting",
     "TooManyWebSockets",
@@ -257,6 +260,13 @@ class UnsupportedTransferEncoding(BadRequest):
     closes = True
 
 
+class TlsRequired(BadRequest):
+    """The request came in plain text to a port that speaks TLS."""
+
+    code = "tls_required"
+    closes = True
+
+
 class UpgradeRequired(BadRequest):
     """The WebSocket handshake asks for a version other than 13."""
 
@@ -389,6 +399,12 @@ class QueueClosed(ZoldyQError):
     """The queue takes no more messages, and has none left to give."""
 
     code = "queue_closed"
+
+
+class TlsHandshakeFailed(ZoldyQError):
+    """A client did not get past the TLS handshake, so it gets no reply; this is counted."""
+
+    code = "tls_handshake_failed"
 
 
 class InvalidSetting(ZoldyQError):

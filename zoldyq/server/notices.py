@@ -55,7 +55,9 @@ def warn(settings: Settings) -> None:
 
 def _warn_if_open(settings: Settings) -> None:
     """Say so where anyone who reaches this machine may use the queues."""
-    guarded = settings.tokens or settings.tokens_file or settings.unix_socket
+    guarded = (
+        settings.tokens or settings.tokens_file or settings.tls_client_ca or settings.unix_socket
+    )
     if guarded or _is_loopback(settings.host):
         return
     _log.warning(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from zoldyq.config import Settings
-from zoldyq.contract.errors import ZoldyQError
+from zoldyq.contract.errors import InvalidSetting, ZoldyQError
 from zoldyq.queue import QueueManager
 from zoldyq.server import machine, notices
 from zoldyq.server.api.tokens import read_tokens
@@ -22,6 +22,7 @@ from zoldyq.server.log import set_up_logging
 from zoldyq.server.native.http.engine import Times
 from zoldyq.server.native.server import NativeLimits, NativeServer
 from zoldyq.server.signals import Signals
+from zoldyq.server.tls import Certificate
 from zoldyq.server.wsgi.app import ZoldyQApp, create_app
 from zoldyq.server.wsgi.waitress_server import WaitressServer
 
@@ -73,9 +74,10 @@ def serve(settings: Settings) -> int:
 
 
 def _serve(settings: Settings) -> int:
+    certificate = certificate_of(settings)
     manager = make_queues(settings)
     app = create_app(settings, manager, connections=lambda: server.connections)
-    server = make_server(settings, app)
+    server = make_server(settings, app, certificate)
     try:
         addresses = server.listen(settings.host, settings.port, settings.unix_socket)
     except OSError as error:
@@ -89,14 +91,29 @@ def _serve(settings: Settings) -> int:
     while not signals.stopping:
         signals.wait(HOUSEKEEPING_SECONDS)
         if signals.take_reload():
-            reload(_files_of(settings, app))
+            reload(_files_of(settings, app, certificate))
         manager.keep_house()
         trimmer.look(manager.take_peak_bytes(), manager.bytes_held)
     shut_down(server, app, manager, settings.drain_seconds)
     return 0
 
 
-def make_server(settings: Settings, app: ZoldyQApp) -> Server:
+def certificate_of(settings: Settings) -> Certificate | None:
+    """Return the certificate that the settings name; None where they name none.
+
+    Raises:
+        InvalidSetting: it cannot be used.
+    """
+    if settings.tls_cert is None:
+        if settings.tls_key is not None or settings.tls_client_ca is not None:
+            raise InvalidSetting("tls_key and tls_client_ca are of no use without tls_cert: set it")
+        return None
+    return Certificate(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+
+
+def make_server(
+    settings: Settings, app: ZoldyQApp, certificate: Certificate | None = None
+) -> Server:
     """Return the server that the settings ask for, not listening yet."""
     if settings.server == "waitress":
         return WaitressServer(
@@ -126,6 +143,7 @@ def make_server(settings: Settings, app: ZoldyQApp) -> Server:
             idle=settings.idle_seconds,
             send=settings.send_seconds,
         ),
+        certificate=certificate,
     )
 
 
@@ -183,12 +201,16 @@ def _within_descriptors(settings: Settings) -> Settings:
     return replace(settings, max_connections=connections)
 
 
-def _files_of(settings: Settings, app: ZoldyQApp) -> dict[str, Callable[[], object]]:
+def _files_of(
+    settings: Settings, app: ZoldyQApp, certificate: Certificate | None
+) -> dict[str, Callable[[], object]]:
     """Return what SIGHUP does, by what it is called in the log."""
     files: dict[str, Callable[[], object]] = {}
     if settings.tokens_file is not None:
         tokens_file = Path(settings.tokens_file)
         files["tokens"] = lambda: app.access.replace_tokens(read_tokens(tokens_file))
+    if certificate is not None:
+        files["certificates"] = certificate.read_again
     return files
 
 

@@ -75,12 +75,12 @@ def _remove_stale(path: str) -> None:
     raise OSError(errno.EADDRINUSE, "another server listens there", path)
 
 
-def describe(sock: socket.socket) -> str:
+def describe(sock: socket.socket, scheme: str = "http") -> str:
     """Return the address of a listening socket as a person would type it."""
     if sock.family == socket.AF_UNIX:
         return f"unix:{sock.getsockname()}"
     host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def close_listening(sock: socket.socket) -> None:

@@ -48,7 +48,7 @@ class Response:
 
 
 def make_environ(
-    head: Head, body: Buffer, peer: tuple[str, int], server: tuple[str, int]
+    head: Head, body: Buffer, peer: tuple[str, int], server: tuple[str, int], scheme: str = "http"
 ) -> dict[str, Any]:
     """Return the environment of a request whose body has been read."""
     environ: dict[str, Any] = {
@@ -62,7 +62,7 @@ def make_environ(
         "REMOTE_ADDR": peer[0],
         "REMOTE_PORT": str(peer[1]),
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": scheme,
         "wsgi.input": io.BytesIO(body),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,

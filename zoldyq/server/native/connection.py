@@ -41,6 +41,7 @@ _NEVER = float("inf")
 _RESTING = READ | HANGUP
 # Looked up on an enum for each request it takes 0.1 us of it.
 _READING = State.READING
+_RECEIVING = (_READING, State.BODY)
 
 
 class Host(Protocol):
@@ -128,7 +129,9 @@ class Connection:
                 if outcome is None:
                     engine.feed(data)
                 self._serve(outcome)
-        elif data is not None:
+        elif data is None:
+            self._go_on_without_data()
+        else:
             self.close()  # the client is done; half a request means nothing
 
     def on_wake(self, generation: int) -> None:
@@ -139,7 +142,11 @@ class Connection:
 
     def on_again(self) -> None:
         """Go on with what has come already, now that others have had their turn."""
-        if self._engine.state not in GONE:
+        if self._engine.state in GONE:
+            return
+        if self.stream.pending and not self._engine.buffer.unfinished:
+            self.on_event(READ)
+        else:
             self._serve(None)
 
     def on_deadline(self) -> None:
@@ -228,8 +235,15 @@ class Connection:
         """Let go of a client that has gone. A half-close looks the same, and counts as gone."""
         if flags & (HANGUP | BROKEN) or self.stream.at_end():
             self.close()
-        elif flags & READ:
+        elif flags & READ and not self.stream.looks_ahead:
             self._watch(HANGUP)  # further requests wait in the kernel
+
+    def _go_on_without_data(self) -> None:
+        """Do what a stream needs whose bytes hold no data, such as those of a handshake."""
+        if self.stream.refusal is not None:
+            self.fail(self.stream.refusal)
+        else:
+            self._rest()
 
     def _flush(self) -> None:
         """Send more of what is left; once all is out, go on reading."""
@@ -298,10 +312,14 @@ class Connection:
             self.close()
         elif stream.unsent:
             self._watch(READ if stream.waits_to_read else WRITE)
-            self._expect_until(self.reactor.now + self._host.times.send)
+            times = self._host.times
+            patience = times.head if stream.waits_to_read else times.send
+            self._expect_until(self.reactor.now + patience)
         else:
             self._watch(_RESTING)
             self._expect_until(self._engine.deadline())
+            if stream.pending and self._engine.state in _RECEIVING:
+                self.reactor.again(self)
 
     def _watch(self, interest: int) -> None:
         if interest != self._interest:

@@ -25,8 +25,10 @@ from zoldyq.server.native.http.routing import Router
 from zoldyq.server.native.loop.listener import Listener
 from zoldyq.server.native.loop.reactor import Reactor
 from zoldyq.server.native.pool import WorkerPool
-from zoldyq.server.native.stream import PlainStream
+from zoldyq.server.native.stream import PlainStream, Stream
+from zoldyq.server.native.tls_stream import TlsStream
 from zoldyq.server.sockets import describe, open_tcp, open_unix
+from zoldyq.server.tls import Certificate
 from zoldyq.wire import Buffer
 
 _log = logging.getLogger(__name__)
@@ -74,11 +76,15 @@ class NativeServer:
         access: AccessPolicy,
         limits: NativeLimits | None = None,
         times: Times | None = None,
+        *,
+        certificate: Certificate | None = None,
     ) -> None:
         self.operations = operations
         self.times = times or Times()
         self._application = application
         self._limits = limits or NativeLimits()
+        self._certificate = certificate
+        self._scheme = "http" if certificate is None else "https"
         router = Router(operations, access)
         self._keep_alive = keep_alive_lines(self.times.idle)
         self._loops = [
@@ -109,7 +115,7 @@ class NativeServer:
             self._sockets += open_tcp(host, port, self._limits.backlog)
         if self._sockets[0].family != socket.AF_UNIX:
             self._address = self._sockets[0].getsockname()[:2]
-        return [describe(sock) for sock in self._sockets]
+        return [describe(sock, self._scheme) for sock in self._sockets]
 
     def start(self) -> None:
         """Begin to serve, on threads of the server's own."""
@@ -189,7 +195,7 @@ class NativeServer:
         self, sock: socket.socket, peer: tuple[str, int], loop: _Loop, *, refused: bool
     ) -> None:
         connection = Connection(
-            PlainStream(sock),
+            self._stream(sock),
             peer,
             loop.reactor,
             self,
@@ -203,6 +209,11 @@ class NativeServer:
                     "close some, or raise max_connections"
                 )
             )
+
+    def _stream(self, sock: socket.socket) -> Stream:
+        if self._certificate is None:
+            return PlainStream(sock)
+        return TlsStream(sock, self._certificate, self.operations.refusals.count)
 
     def closed(self, connection: Connection) -> None:
         """Take note that a connection has ended."""
@@ -218,7 +229,7 @@ class NativeServer:
         self._pool.submit(partial(self._work, connection, head, body))
 
     def _work(self, connection: Connection, head: Head, body: Buffer) -> None:
-        environ = make_environ(head, body, connection.peer, self._address)
+        environ = make_environ(head, body, connection.peer, self._address, self._scheme)
         response = call_application(self._application, environ)
         close = not head.keep_alive
         connection_lines = CLOSE_LINES if close else self._keep_alive
@@ -255,7 +266,7 @@ class NativeServer:
 
     def _run_session(self, connection: Connection, head: Head, unread: bytes) -> None:
         sock = connection.stream.sock
-        environ = make_environ(head, b"", connection.peer, self._address)
+        environ = make_environ(head, b"", connection.peer, self._address, self._scheme)
         # simple-websocket looks for the socket under the names of the servers that it knows.
         environ["werkzeug.socket"] = sock
         environ["zoldyq.unread"] = unread
@@ -267,7 +278,7 @@ class NativeServer:
         except OSError:
             _log.debug("a WebSocket client has gone", exc_info=True)
         finally:
-            sock.close()
+            connection.stream.close()
             self.closed(connection)
             with self._lock:
                 self._websockets.discard(threading.current_thread())

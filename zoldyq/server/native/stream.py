@@ -13,6 +13,7 @@ import socket
 from collections import deque
 from typing import Protocol
 
+from zoldyq.contract.errors import ZoldyQError
 from zoldyq.server.native.http.engine import Answer
 from zoldyq.wire import Reply
 
@@ -28,8 +29,15 @@ class Stream(Protocol):
     broken: bool
     """Whether nothing can be sent any more: close the connection."""
 
+    @property
+    def refusal(self) -> ZoldyQError | None:
+        """What the peer is to be told once: it does not speak what this stream speaks."""
+
     def receive(self) -> bytes | None:
-        """Return what has come; ``b""`` at the end, None if nothing is there for now."""
+        """Return what has come; ``b""`` at the end, None if nothing is there for now.
+
+        After None look at :attr:`refusal` and :attr:`unsent`.
+        """
 
     def receive_into(self, space: memoryview) -> int | None:
         """Receive into ``space``; return the number of bytes, 0 at the end, None as above."""
@@ -58,7 +66,11 @@ class Stream(Protocol):
         """Give away the last reply that is not out whole; None if there is none."""
 
     def at_end(self) -> bool:
-        """Tell whether the peer has ended its side, and leave what it sent where it is."""
+        """Tell whether the peer has ended its side, and keep what it sent to be received."""
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether :meth:`at_end` has taken what came out of the socket, and can take more."""
 
     def end_sending(self) -> bool:
         """Say that nothing more will come; tell whether that was possible."""
@@ -129,6 +141,8 @@ class PlainStream:
 
     waits_to_read = False
     pending = False
+    looks_ahead = False
+    refusal = None
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Self
 
+from zoldyq.server.tls import send_close_notify
 from zoldyq.server.websocket import frames
 from zoldyq.server.websocket.bell import SocketBell
 from zoldyq.server.websocket.socket_bytes import unacknowledged_bytes, unread_bytes
@@ -189,6 +190,9 @@ class Channel:
             self._give_up()
             return
         try:
+            if isinstance(self._socket, ssl.SSLSocket):
+                send_close_notify(self._socket)
+                self._decrypted = None  # from here on bytes are only thrown away
             self._shut_down(socket.SHUT_WR)
             self._read_to_the_end(monotonic() + linger_seconds)
         except OSError:
@@ -260,5 +264,12 @@ class Channel:
 
     def _read_to_the_end(self, deadline: float) -> None:
         while (left := deadline - monotonic()) > 0 and not self.over:
-            if self.wait(left) and self.read() == b"":
+            if self.wait(left) and self._discard():
                 return
+
+    def _discard(self) -> bool:
+        """Throw away what has come, as it came; tell whether the peer has closed its end."""
+        try:
+            return not socket.socket.recv(self._socket, READ_BYTES)
+        except _WOULD_BLOCK:
+            return False

@@ -221,7 +221,10 @@ class Reactor:
     def remove(self, fd: int) -> None:
         """Cease to serve a descriptor, which its owner closes."""
         if self._handlers.pop(fd, None) is not None:
-            self._poller.unregister(fd)
+            try:
+                self._poller.unregister(fd)
+            except OSError as error:  # ssl closes a socket itself if the peer has just left
+                _log.debug("descriptor %d was closed already: %s", fd, error)
 
     def schedule(self, timed: Timed) -> None:
         """Look at ``timed.deadline`` when it has come.
