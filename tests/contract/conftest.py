@@ -61,10 +61,10 @@ def api(server: ServerProcess) -> Api:
     return Api(server.address)
 
 
-@pytest.fixture
-def native(shared: Callable[[str], ServerProcess]) -> Api:
-    """A client of the native server."""
-    return Api(shared("native").address)
+@pytest.fixture(params=["native", "tls"])
+def native(request: pytest.FixtureRequest, shared: Callable[[str], ServerProcess]) -> Api:
+    """A client of the native server, without TLS and with it."""
+    return Api(shared(request.param).address)
 
 
 @pytest.fixture

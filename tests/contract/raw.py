@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 from types import TracebackType
 from typing import Any, Self
+
+from tests.certificates import SecureAddress
 
 #: How long a response may take, in seconds. A test that waits longer has found a hang.
 PATIENCE = 60.0
@@ -53,6 +56,8 @@ class Wire:
             self.socket.connect(address)
         else:
             self.socket = socket.create_connection(address, timeout=PATIENCE)
+        if isinstance(address, SecureAddress):
+            self.socket = address.context.wrap_socket(self.socket, server_hostname="localhost")
         self._data = b""
 
     def __enter__(self) -> Self:
@@ -100,7 +105,8 @@ class Wire:
 
     def half_close(self) -> None:
         """Tell the server that nothing more will come."""
-        self.socket.shutdown(socket.SHUT_WR)
+        # Not the method of a TLS socket, which would read plain text from then on.
+        socket.socket.shutdown(self.socket, socket.SHUT_WR)
 
     def reset(self) -> None:
         """Close so that the server gets a reset instead of an end."""
@@ -124,6 +130,10 @@ class Wire:
             received = self.socket.recv(1 << 16)
         except ConnectionResetError:
             return False
+        except ssl.SSLError as error:
+            if error.reason != "TLSV1_ALERT_DECODE_ERROR":
+                raise
+            return False  # what OpenSSL answers to an end without close_notify
         self._data += received
         return bool(received)
 

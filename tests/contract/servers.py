@@ -9,15 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.certificates import SecureAddress, shared_authority, shared_certificate
 from tests.helpers import LIMIT, wait_until
 
 ROOT = Path(__file__).parents[2]
 #: Event loops of the native server, where a test does not say how many: 0 leaves it to the server.
 REACTORS = int(os.environ.get("TEST_REACTORS", "0"))
-#: The three ways to serve the same contract.
-KINDS = ("native", "waitress", "gunicorn")
+#: The ways to serve the same contract. "tls" is the native server with a certificate.
+KINDS = ("native", "tls", "waitress", "gunicorn")
 
-_START_LINE = re.compile(r"listens on http://(\S+):(\d+)")
+_START_LINE = re.compile(r"listens on https?://(\S+):(\d+)")
 _GUNICORN_LINE = re.compile(r"Listening at: http://(\S+):(\d+)")
 #: What gunicorn's worker logs once the application is there.
 _GUNICORN_READY = "Booting worker with pid"
@@ -35,15 +36,18 @@ class ServerProcess:
             )
         self.host = ""
         self.port = 0
+        self.secure = "tls_cert" in settings
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://{self.host}:{self.port}"
+        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}"
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens, for a socket."""
+        """Where it listens, for a socket, and what TLS needs to know."""
+        if self.secure:
+            return SecureAddress.of(self.host, self.port, shared_authority().context())
         return self.host, self.port
 
     def wait_for(self, file: Path, line: re.Pattern[str]) -> re.Match[str]:
@@ -90,6 +94,9 @@ def launch(
     (:func:`sys.setswitchinterval`), unless it waits for something.
     """
     settings = {"host": "127.0.0.1", "port": 0, "reactors": REACTORS, **settings}
+    if kind == "tls":
+        kind = "native"
+        settings.setdefault("tls_cert", shared_certificate())
     if kind == "gunicorn":
         command = ["-m", "gunicorn", "-c", "contrib/gunicorn.conf.py", *flags]
     elif switch_interval is None:

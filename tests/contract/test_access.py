@@ -6,6 +6,7 @@ import pytest
 
 from tests.contract.conftest import Start
 from tests.contract.raw import Api
+from tests.contract.servers import KINDS
 
 ALLOWED = "https://app.example.org"
 FOREIGN = "https://evil.example.org"
@@ -190,7 +191,7 @@ def test_a_preflight_needs_no_token(guarded: Api, target: str) -> None:
     assert "access-control-allow-origin" not in refused.headers
 
 
-@pytest.mark.parametrize("server_kind", ["native", "waitress", "gunicorn"])
+@pytest.mark.parametrize("server_kind", KINDS)
 def test_neither_tokens_nor_payloads_are_logged(start_server: Start, server_kind: str) -> None:
     server = start_server(server_kind, token="top-secret", log_level="debug", drain_seconds=0)
     api = Api(server.address, authorization="Bearer top-secret")

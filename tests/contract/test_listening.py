@@ -21,7 +21,7 @@ def has_ipv6() -> bool:
         return False
 
 
-@pytest.mark.parametrize("server_kind", ["native", "waitress"])
+@pytest.mark.parametrize("server_kind", ["native", "tls", "waitress"])
 def test_the_start_line_tells_where_and_within_which_limits(
     start_server: Start, server_kind: str
 ) -> None:
@@ -30,7 +30,7 @@ def test_the_start_line_tells_where_and_within_which_limits(
     assert line.count("\n") == 1
     assert f"listens on {server.url} " in line
     assert re.search(r"7 queues of 12 messages, 50 MiB", line)
-    assert f"{server_kind} server" in line
+    assert f"{server_kind.replace('tls', 'native')} server" in line
     assert "warn" not in server.log.read_text().lower()
 
 

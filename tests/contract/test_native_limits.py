@@ -16,20 +16,26 @@ from zoldyq.contract.errors import ERRORS
 BRISK = 1.5
 
 
+@pytest.fixture(scope="module", params=["native", "tls"])
+def own_kind(request: pytest.FixtureRequest) -> str:
+    """The native server, without TLS and with it."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def hasty(start_server: Start) -> Api:
+def hasty(start_server: Start, own_kind: str) -> Api:
     """A server with so little patience that on a busy machine even a quick client may be late."""
     server = start_server(
-        "native", head_seconds=0.3, body_seconds=0.3, idle_seconds=0.3, drain_seconds=0
+        own_kind, head_seconds=0.3, body_seconds=0.3, idle_seconds=0.3, drain_seconds=0
     )
     return Api(server.address)
 
 
 @pytest.fixture(scope="module")
-def brisk(start_server: Start) -> Api:
+def brisk(start_server: Start, own_kind: str) -> Api:
     """A server that waits long enough for a client that is quick, but has to share the machine."""
     server = start_server(
-        "native",
+        own_kind,
         head_seconds=BRISK,
         idle_seconds=BRISK,
         send_seconds=BRISK,
@@ -157,8 +163,8 @@ def test_a_slow_reader_that_goes_on_reading_is_served(brisk: Api, queue: str) ->
     assert brisk.stats(queue)["put_back_total"] == 0
 
 
-def test_too_many_connections_are_told_so(start_server: Start) -> None:
-    server = start_server("native", max_connections=3)
+def test_too_many_connections_are_told_so(start_server: Start, own_kind: str) -> None:
+    server = start_server(own_kind, max_connections=3)
     api = Api(server.address)
     with ExitStack() as stack:
         wires = [stack.enter_context(api.wire()) for _ in range(3)]
@@ -179,8 +185,10 @@ def _is_let_in(api: Api) -> bool:
         return wire.response().status == 200
 
 
-def test_a_flood_of_connections_ends_with_the_server_alive(start_server: Start) -> None:
-    server = start_server("native", max_connections=10)
+def test_a_flood_of_connections_ends_with_the_server_alive(
+    start_server: Start, own_kind: str
+) -> None:
+    server = start_server(own_kind, max_connections=10)
     api = Api(server.address)
     with ExitStack() as stack:
         for _ in range(400):

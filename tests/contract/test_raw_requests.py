@@ -17,10 +17,11 @@ CASES: dict[str, dict[str, Any]] = tomllib.loads(
 )
 
 
-@pytest.fixture(scope="module")
-def idle_briefly(start_server: Start) -> Api:
+@pytest.fixture(scope="module", params=["native", "tls"])
+def idle_briefly(request: pytest.FixtureRequest, start_server: Start) -> Api:
     """A server that closes idle connections soon."""
-    return Api(start_server("native", idle_seconds=1, head_seconds=30, drain_seconds=0).address)
+    kind = str(request.param)
+    return Api(start_server(kind, idle_seconds=1, head_seconds=30, drain_seconds=0).address)
 
 
 @pytest.mark.parametrize("case", CASES)

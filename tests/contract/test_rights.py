@@ -182,7 +182,7 @@ def test_a_body_is_not_read_before_its_sender_is_let_in(
 class TestReload:
     """SIGHUP reads the tokens again, on ZoldyQ's own servers."""
 
-    @pytest.fixture(params=["native", "waitress"])
+    @pytest.fixture(params=["native", "tls", "waitress"])
     def own_kind(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
 

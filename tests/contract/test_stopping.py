@@ -12,7 +12,7 @@ from tests.contract.conftest import Start
 from tests.contract.raw import Api
 from tests.helpers import Task, wait_until
 
-OURS = ("native", "waitress")
+OURS = ("native", "tls", "waitress")
 #: Seconds that no test waits: what ends all the same has not waited for what it must not wait for.
 AGES = 600
 

@@ -11,6 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from tests.certificates import SecureAddress
 from tests.contract.conftest import Start
 from tests.contract.raw import Api
 from tests.contract.servers import ServerProcess
@@ -20,7 +21,7 @@ from tests.websocket.frames import HANDSHAKE
 UPGRADE = {k.replace("-", "_").lower(): v for k, v in HANDSHAKE.items() if k != "Host"}
 
 
-@pytest.fixture(params=["native", "gunicorn"])
+@pytest.fixture(params=["native", "tls", "gunicorn"])
 def capable(request: pytest.FixtureRequest, shared: Callable[[str], ServerProcess]) -> Api:
     """A server that has WebSockets."""
     return Api(shared(request.param).address)
@@ -28,7 +29,12 @@ def capable(request: pytest.FixtureRequest, shared: Callable[[str], ServerProces
 
 def open_stream(api: Api, path: str, **options: Any) -> ClientConnection:
     host, port = api.address
-    stream: ClientConnection = connect(f"ws://{host}:{port}{path}", compression=None, **options)
+    scheme = "ws"
+    if isinstance(api.address, SecureAddress):
+        scheme = "wss"
+        options["ssl"] = api.address.context
+    url = f"{scheme}://{host}:{port}{path}"
+    stream: ClientConnection = connect(url, compression=None, **options)
     return stream
 
 
@@ -170,7 +176,7 @@ def test_pages_of_other_origins_get_no_stream(capable: Api, queue: str) -> None:
     assert capable.drain(queue) == [1]
 
 
-@pytest.mark.parametrize("server_kind", ["native", "gunicorn"])
+@pytest.mark.parametrize("server_kind", ["native", "tls", "gunicorn"])
 def test_a_token_as_a_header_or_as_a_subprotocol(start_server: Start, server_kind: str) -> None:
     api = Api(start_server(server_kind, token="secret", drain_seconds=0).address)
     path = "/queues/a/enqueue"
@@ -195,8 +201,9 @@ def test_waitress_tells_what_to_use_instead(shared: Callable[[str], ServerProces
     assert "gunicorn" in response.json()["message"]
 
 
-def test_too_many_sessions_are_refused(start_server: Start) -> None:
-    api = Api(start_server("native", max_websockets=2).address)
+@pytest.mark.parametrize("server_kind", ["native", "tls"])
+def test_too_many_sessions_are_refused(start_server: Start, server_kind: str) -> None:
+    api = Api(start_server(server_kind, max_websockets=2).address)
     path = "/queues/a/dequeue"
     with open_stream(api, path), open_stream(api, path):
         with pytest.raises(InvalidStatus) as refused:
@@ -208,8 +215,9 @@ def test_too_many_sessions_are_refused(start_server: Start) -> None:
         assert b"zoldyq_websocket_sessions 1" in api.get("/metrics").body
 
 
-def test_sessions_end_with_1001_when_the_server_stops(run_server: Start) -> None:
-    server = run_server("native")
+@pytest.mark.parametrize("server_kind", ["native", "tls"])
+def test_sessions_end_with_1001_when_the_server_stops(run_server: Start, server_kind: str) -> None:
+    server = run_server(server_kind)
     api = Api(server.address)
     with (
         open_stream(api, "/queues/a/dequeue") as consumer,
