@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from zoldyq.cli.connection import json_option, queue_argument, with_client
-from zoldyq.cli.options import DURATION, SIZE
+from zoldyq.cli.options import DURATION, LIFETIME, SIZE
 from zoldyq.cli.output import echo, echo_document, messages
 from zoldyq.cli.sending import send_all
 from zoldyq.cli.template import FIELDS, filled
@@ -34,7 +34,7 @@ _STANDARD_INPUT = "-"
     help=f"Send the argument N times. It may hold {FIELDS}.",
 )  # fmt: skip
 @click.option("--size", type=SIZE, help="Send a text of this size, in bytes of JSON.")
-@click.option("--ttl", type=DURATION, help="Lifetime of the messages.")
+@click.option("--ttl", type=LIFETIME, help="Lifetime of the messages.")
 @click.option(
     "--timeout", type=DURATION,
     help="How long to wait for room or for a server that is overloaded.  [default: 0 for one "

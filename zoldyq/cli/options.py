@@ -9,6 +9,7 @@ import click
 
 from zoldyq.config.kinds import Kind
 from zoldyq.config.units import Bytes, Seconds
+from zoldyq.contract.policy import MAX_SECONDS
 
 
 class KindType(click.ParamType[Any]):
@@ -48,3 +49,4 @@ class InputFile(click.File):
 INPUT_FILE = InputFile()
 SIZE = KindType(Bytes(2, 1 << 30))
 DURATION = KindType(Seconds(0, 31 * 86_400))
+LIFETIME = KindType(Seconds(1e-6, MAX_SECONDS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +12,7 @@ from zoldyq.cli.connection import json_option, queue_argument, with_client
 from zoldyq.cli.options import KindType
 from zoldyq.cli.output import echo, echo_document
 from zoldyq.config.policies import POLICY_KINDS
+from zoldyq.contract.errors import QueueExists
 from zoldyq.contract.policy import FIELDS
 
 if TYPE_CHECKING:
@@ -43,7 +44,13 @@ def declare(client: Client, queue_name: str, as_json: bool, **fields: Any) -> No
     zoldyq declare emails --capacity 5000
     zoldyq declare metrics --capacity 100000 --ttl 60s --overflow drop_oldest
     """
-    answer = client.queue(queue_name).declare(**_given(fields))
+    try:
+        answer = client.queue(queue_name).declare(**_given(fields))
+    except QueueExists as error:
+        raise QueueExists(
+            f"{queue_name} exists, with {_present(error.details)}: zoldyq update changes it",
+            **error.details,
+        ) from error
     if as_json:
         echo_document({"queue_name": queue_name, **msgspec.to_builtins(answer)})
     else:
@@ -79,6 +86,19 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
     source = click.get_current_context().get_parameter_source
     default = click.core.ParameterSource.DEFAULT
     return {name: value for name, value in fields.items() if source(name) is not default}
+
+
+def _present(details: Mapping[str, Any]) -> str:
+    """Return the fields in which a queue differs, with what they are now."""
+    differs = details.get("differs", ())
+    return (
+        ", ".join(
+            f"{field} {kind.show(details[field]) or 'none'}"
+            for field, kind in POLICY_KINDS.items()
+            if field in differs and field in details
+        )
+        or "another policy"
+    )
 
 
 def _sentence(answer: object) -> str:

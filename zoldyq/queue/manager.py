@@ -137,6 +137,12 @@ class QueueManager(BlockingCalls):
                 )
         return queue.begin_dequeue(count, max_bytes, wake=wake, in_line=in_line)
 
+    def check_may_wait(self, name: str) -> None:
+        """Raise QueueNotFound if a consumer that waits on this name would be refused."""
+        with self._lock:
+            if name not in self._queues:
+                self._refuse_unless_created_on_demand(name)
+
     def put_back(self, name: str, back: Delivery) -> None:
         """Return undelivered messages to where they were in their queue.
 
@@ -295,10 +301,7 @@ class QueueManager(BlockingCalls):
     def _existing(self, name: str) -> MessageQueue:
         queue = self._queues.get(name)
         if queue is None:
-            raise QueueNotFound(
-                "there is no such queue: the first enqueue creates it, or PUT",
-                queue_name=name,
-            )
+            raise self._not_found(name)
         return queue
 
     def _enqueue_first(
@@ -391,9 +394,16 @@ class QueueManager(BlockingCalls):
             raise ShuttingDown("the server is shutting down: send the message elsewhere, or later")
 
     def _refuse_unless_created_on_demand(self, name: str) -> None:
+        """Raise QueueNotFound; the caller holds the lock and knows that there is no such queue."""
         if not self._auto_create and not self._draining:
-            raise QueueNotFound(
-                "there is no such queue, and this server creates none on demand: create it by PUT, "
-                "or check the name",
-                queue_name=name,
+            raise self._not_found(name)
+
+    def _not_found(self, name: str) -> QueueNotFound:
+        if self._auto_create:
+            text = "there is no such queue: the first enqueue creates it, or PUT"
+        else:
+            text = (
+                "there is no such queue, and this server creates none on demand: create it by "
+                "PUT, or check the name"
             )
+        return QueueNotFound(text, queue_name=name)

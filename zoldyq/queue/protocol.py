@@ -41,6 +41,9 @@ class Queues(Protocol):
         """Take what is there, or stand in the queue's line: :meth:`MessageQueue.begin_dequeue`.
         The name may be unknown."""
 
+    def check_may_wait(self, name: str) -> None:
+        """Raise QueueNotFound if a consumer that waits on this name would be refused."""
+
     def put_back(self, name: str, back: Delivery) -> None:
         """Return undelivered messages to where they were: :meth:`MessageQueue.put_back`."""
 

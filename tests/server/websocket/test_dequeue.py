@@ -120,6 +120,18 @@ class TestPush:
             offer(server, 1)
             assert client.receive().document["payload"] == 1
 
+    def test_an_unknown_name_is_refused_where_queues_are_not_created_on_demand(self) -> None:
+        with running(manager=QueueManager(auto_create=False)) as server:
+            with server.raw(PATH) as client:
+                assert client.status == 404
+            server.queues.create("a")
+            with server.raw(PATH) as client:
+                server.waiting("a")
+                server.queues.delete("a")
+                assert client.receive().document["error"] == "queue_not_found"
+                assert client.receive_close() == 1008
+            assert server.operations.refusals.snapshot() == {"queue_not_found": 2}
+
     def test_waiting_on_a_name_brings_no_queue_into_being(self) -> None:
         with running() as server, server.raw(PATH) as client:
             wait_until(lambda: server.sessions.open == 1)

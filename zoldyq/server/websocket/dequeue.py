@@ -21,7 +21,7 @@ from time import sleep
 import msgspec
 
 from zoldyq import wire
-from zoldyq.contract.errors import InvalidJson, UnknownField, ZoldyQError
+from zoldyq.contract.errors import InvalidJson, QueueNotFound, UnknownField, ZoldyQError
 from zoldyq.queue import Delivery, Message, check_queue_name
 from zoldyq.server.api.operations import Operations
 from zoldyq.server.api.waits import DequeueWait
@@ -110,7 +110,12 @@ class DequeueSession:
         self._end_burst()
         if self._closing or not self._room():
             return False
-        burst = self._take()
+        try:
+            burst = self._take()
+        except QueueNotFound as error:  # it was deleted, and nothing creates it on demand
+            self._say(error)
+            self._channel.start_close(POLICY_VIOLATION, "the queue was deleted")
+            return True
         if burst is None:
             return False
         if burst.messages:
@@ -242,8 +247,11 @@ class DequeueSession:
         self._channel.write(text_frame(wire.put_back_document(count)))
 
     def _refuse(self, error: ZoldyQError) -> None:
-        self._operations.refusals.count(error.code)
         self._bad_frames += 1
         if self._bad_frames > MAX_BAD_FRAMES:
             self._channel.start_close(POLICY_VIOLATION, "too many bad frames")
+        self._say(error)
+
+    def _say(self, error: ZoldyQError) -> None:
+        self._operations.refusals.count(error.code)
         self._channel.write(text_frame(wire.encode_document(wire.error_document(error))))

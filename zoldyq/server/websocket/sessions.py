@@ -146,6 +146,7 @@ class WebSocketSessions:
             session = EnqueueSession(operations, target.name, query, channel)
         else:
             stream = parse_stream(target.name, parameters, operations.limits.max_count)
+            operations.queues.check_may_wait(stream.name)
             channel = Channel(
                 sock, self._send_seconds, send_buffer=SEND_BUFFER_BYTES, needs_peer=True
             )
