@@ -9,7 +9,7 @@ import pytest
 from tests.helpers import wait_until
 from tests.queue.suite import Make, QueuesTests
 from zoldyq.contract.policy import Policy
-from zoldyq.queue import MessageQueue, QueueManager
+from zoldyq.queue import ConsumerPlace, Delivery, MessageQueue, QueueManager, now_us
 from zoldyq.queue.idle import Activity, IdleWatch
 
 
@@ -47,3 +47,18 @@ def test_the_quick_ways_open_again_once_what_came_back_was_dropped() -> None:
     queue.put_back(queue.dequeue_many(1))
     queue.enqueue_many([b"3", b"4"])
     assert not queue._detour_out
+
+
+@pytest.mark.parametrize(("ttl", "own"), [(0.5, None), (None, 500_000)])
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_lifetime_begins_when_the_message_is_accepted(
+    ttl: float | None, own: int | None, waits: bool
+) -> None:
+    """An event loop stamps all messages of a turn at once, and a turn may take long."""
+    queue = MessageQueue("q", policy=Policy(ttl_seconds=ttl))
+    place = queue.begin_dequeue(wake=lambda: None) if waits else None
+    before = now_us()
+    queue.begin_enqueue([b"1"], before - 1_000_000, ttl=own)
+    delivery = place.leave() if isinstance(place, ConsumerPlace) else queue.begin_dequeue()
+    assert isinstance(delivery, Delivery)
+    assert delivery.messages[0].enqueued_at >= before

@@ -124,6 +124,9 @@ class MessageQueue(Quick):
         acquire, release = self._acquire, self._release
         acquire()
         try:
+            if ttl is not None or self._ttl is not None:
+                # The stamp of a turn may be older than a lifetime, if the machine is busy.
+                at = now_us()
             if self._detour_in or len(self._messages) + len(payloads) > self.capacity:
                 if self._closed:
                     raise self._closed_error()

@@ -68,18 +68,18 @@ class Quick(Waiting, ABC):
     ) -> Receipt | ProducerPlace:
         """Append messages in order, all of them or none, or stand in the line for room.
 
-        ``at`` is their time stamp in microseconds since the epoch (None: now), and ``ttl`` their
-        own lifetime in microseconds. Where there is no room, a queue that drops its oldest
-        messages does so. Otherwise a caller with a ``wake`` gets a place in line, and is woken
-        once the messages are in the queue or never will be. It owes the place one
-        :meth:`~ProducerPlace.leave`.
+        ``at`` is their time stamp in microseconds since the epoch (None: now, as always where they
+        have a lifetime), and ``ttl`` their own lifetime in microseconds. Where there is no room, a
+        queue that drops its oldest messages does so. Otherwise a caller with a ``wake`` gets a
+        place in line, and is woken once the messages are in the queue or never will be. It owes
+        the place one :meth:`~ProducerPlace.leave`.
 
         Raises:
             QueueFull: there is no room, and no ``wake`` was given.
             MessageTooLarge: a single message costs more than the queue's ``max_bytes``.
             BatchExceedsCapacity, MemoryLimit, QueueClosed, ShuttingDown: as :meth:`enqueue_many`.
         """
-        if at is None:
+        if at is None or self._ttl is not None:
             at = now_us()
         count = len(payloads)
         if ttl is None and count:
