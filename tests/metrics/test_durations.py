@@ -30,6 +30,21 @@ def test_bounds_rise() -> None:
     assert list(BOUNDS) == sorted(set(BOUNDS))
 
 
+class Odd(float):
+    """A number that cannot be added."""
+
+    def __radd__(self, other: object) -> float:
+        raise MemoryError
+
+
+def test_an_observation_that_fails_keeps_no_lock() -> None:
+    durations = Durations()
+    with pytest.raises(MemoryError):
+        durations.observe(Odd(1.0))
+    run_all([lambda: durations.observe(1.0)])
+    assert durations.snapshot()[1] == 1.0
+
+
 def test_threads_lose_no_observation() -> None:
     durations = Durations()
 

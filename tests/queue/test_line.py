@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
 from tests.helpers import Task
-from zoldyq.queue import Bell, deadline_after
+from zoldyq.queue import Bell, deadline_after, line
+from zoldyq.server.websocket import connection
 
 
 def test_a_ring_wakes_the_sleeper() -> None:
@@ -67,6 +70,15 @@ def test_a_long_sleep_is_cut_into_naps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading.Condition, "wait", nap)
     assert bell.sleep(None)
     assert naps == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("longest", [line._longest_nap, connection._longest_sleep])
+@pytest.mark.parametrize("has_gil", [True, False])
+def test_sleepers_wake_each_second_where_there_is_no_gil(
+    monkeypatch: pytest.MonkeyPatch, longest: Callable[[], float], has_gil: bool
+) -> None:
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: has_gil, raising=False)
+    assert (longest() == 1.0) is not has_gil
 
 
 def test_no_timeout_is_no_deadline() -> None:

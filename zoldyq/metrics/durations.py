@@ -42,9 +42,11 @@ class Durations:
         """Count one operation that took ``seconds``."""
         bucket = bisect_left(BOUNDS, seconds)
         self._enter()
-        self._counts[bucket] += 1
-        self._sum += seconds
-        self._leave()
+        try:
+            self._counts[bucket] += 1
+            self._sum += seconds
+        finally:
+            self._leave()
 
     def snapshot(self) -> tuple[Sequence[int], float]:
         """Return the count of each bucket (the last one unbounded) and the sum in seconds."""

@@ -59,6 +59,18 @@ class Broken(Alarm):
         raise ValueError("broken")
 
 
+def test_a_loop_with_nothing_to_do_wakes_about_once_a_second() -> None:
+    # Without the GIL, what other threads free of its objects waits until it wakes.
+    seconds: list[int] = []
+    idle = reactor.Reactor("idle", seconds.append)
+    thread = threading.Thread(target=idle.run, daemon=True)
+    thread.start()
+    wait_until(lambda: len(seconds) >= 3)
+    idle.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
 class TestTimers:
     def test_a_deadline_is_met(self, loop: ReactorThread) -> None:
         alarm = Alarm()
