@@ -2,8 +2,8 @@
 
 Three servers at once: the native one, waitress and gunicorn. On each a lane is a queue with a
 policy, with producers and consumers over HTTP and, where the server has them, WebSockets
-(tests/trust/policy_lanes.py). Some queues are purged, changed or deleted again and again, or are
-idle; some consumers hang up, reset their connections or are killed.
+(tests/trust/policy_lanes.py, policy_parties.py). Some queues are purged, changed or deleted again
+and again, or are idle; some consumers hang up, reset their connections or are killed.
 
 While it runs, a monitor reads every statistics document and the metrics over and over. In each of
 them, for each queue, exactly:
@@ -43,7 +43,8 @@ from tests.contract.raw import Api
 from tests.contract.servers import KINDS, ROOT, ServerProcess, start
 from tests.helpers import LIMIT, Task, wait_until
 from tests.trust.audit import Figures, agreed_stats, imbalance, metrics
-from tests.trust.policy_lanes import LANES, Caller, Life, parties
+from tests.trust.policy_lanes import LANES
+from tests.trust.policy_parties import Caller, Life, parties
 from tests.trust.programs import CREDIT
 
 RESULT = Path(__file__).with_name("policies_result.json")

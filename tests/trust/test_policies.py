@@ -10,7 +10,8 @@ import pytest
 from tests.contract.servers import KINDS, ServerProcess
 from tests.trust.ledger import Identity
 from tests.trust.policies import Monitor, account, run
-from tests.trust.policy_lanes import Lane, Life, now_us, payload_of
+from tests.trust.policy_lanes import Lane
+from tests.trust.policy_parties import Life, now_us, payload_of
 from zoldyq.contract.policy import Policy
 from zoldyq.queue import MessageQueue
 
