@@ -30,7 +30,7 @@ Event = Callable[[], object]
 def rig(caplog: pytest.LogCaptureFixture) -> Iterator[Rig]:
     caplog.set_level(logging.CRITICAL)
     with Rig() as rig:
-        rig.queues.create("q", 1000)
+        rig.queues.create("q", capacity=1000)
         yield rig
 
 

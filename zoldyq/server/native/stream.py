@@ -104,7 +104,7 @@ class Outbox:
         """Keep a response behind the others."""
         self._kept.append(answer.response)
         self._end += len(answer.response)
-        if answer.reply.delivered is not None:
+        if answer.reply is not None and answer.reply.delivered is not None:
             # Last: if this fails the reply is not ours, and its messages are put back once.
             self._undelivered.append((self._end, answer.reply))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.contract.raw import request_bytes
-from zoldyq.contract.errors import MalformedRequest
+from zoldyq.contract.errors import MalformedRequest, QueueFull, ZoldyQError
 from zoldyq.queue import QueueManager
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Limits, Operations
@@ -322,3 +322,16 @@ def test_an_impossible_move_raises(
 
 def broken(*_arguments: object, **_options: object) -> None:
     raise MemoryError
+
+
+@pytest.mark.parametrize(("error", "state"), [(MalformedRequest, "ENDING"), (QueueFull, "READING")])
+def test_an_error_that_closes_is_the_last_word(
+    side: Side, monkeypatch: pytest.MonkeyPatch, error: type[ZoldyQError], state: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error("refused")
+
+    monkeypatch.setattr(side.queues, "begin_dequeue", refuse)
+    outcome = side.feed(DEQUEUE)
+    assert status(outcome) == error.status
+    assert side.state is State[state]

@@ -142,26 +142,20 @@ class RequestBuffer:
         """
         if self.pending is not None:
             return self._continue(self.pending)
-        if self._data.startswith((b"\r", b"\n"), self._start):
-            self._data = self._data[self._start :].lstrip(_BLANK)
-            self._start = self._scanned = 0
         data = self._data
         start = self._start
-        if start == len(data):
-            return None
-        end = data.find(_END, self._scanned or start)
-        if end < 0:
-            self._check_partial_head()
-            return None
-        end += 4
-        known = self._get_known(data[start:end]) if self._repeats else None
-        if known is not None:
-            head, length = known.head, known.length
+        known = self._last  # requests that come together mostly have the same head
+        if known.epoch is self._heads.epoch and data.startswith(known.raw, start):
+            head, length, end = known.head, known.length, start + known.size
         else:
-            if end - start > self._max_head:
-                raise self._too_large()
-            head, length, known = self._heads.read(data[start:end])
-            self._repeats = known is not None
+            if data.startswith((b"\r", b"\n"), start):
+                self._data = data = data[start:].lstrip(_BLANK)
+                self._start = self._scanned = start = 0
+            end = data.find(_END, self._scanned or start) + 4
+            if end < 4:
+                self._check_partial_head()
+                return None
+            head, length = self._read_head(data[start:end])
         self._scanned = 0
         if head.chunked:
             self._start = end
@@ -176,6 +170,18 @@ class RequestBuffer:
             return head, data[end : end + length]
         self._expect_body(head, length, end)
         return None
+
+    def _read_head(self, raw: bytes) -> tuple[Head, int]:
+        """Return what a whole head means, and the length of the body that it announces."""
+        known = self._get_known(raw) if self._repeats else None
+        if known is not None:
+            self._last = known
+            return known.head, known.length
+        if len(raw) > self._max_head:
+            raise self._too_large()
+        head, length, known = self._heads.read(raw)
+        self._repeats = known is not None
+        return head, length
 
     def body_space(self) -> memoryview:
         """Return where missing bytes of the body may be received to, past :meth:`feed`.
@@ -195,6 +201,8 @@ class RequestBuffer:
 
     def _check_partial_head(self) -> None:
         """Refuse what can never become a head, or is one too large; remember what was searched."""
+        if not self._data:
+            return
         if len(self._data) - self._start > self._max_head:
             raise self._too_large()
         if _begins_with_method(self._data, self._start) is None:

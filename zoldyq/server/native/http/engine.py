@@ -58,10 +58,13 @@ class Clock(Protocol):
 
 
 class Answer(msgspec.Struct, gc=False, frozen=True):
-    """Send these bytes; the messages of ``reply`` go back if they cannot be sent whole."""
+    """Send these bytes; the messages of ``reply`` go back if they cannot be sent whole.
+
+    Without a reply it carries no message.
+    """
 
     response: bytes
-    reply: Reply
+    reply: Reply | None = None
 
 
 class Pass(msgspec.Struct, frozen=True):
@@ -170,11 +173,22 @@ class Engine:
         UPGRADING and ENDING give the same outcome until it is carried out.
         """
         state = self.state
-        if state is _READING or state is _BODY:
-            return self._next_request()
-        if state is State.UPGRADING and self._head is not None:
-            return Upgrade(self._head)
-        return _CLOSE if state is State.ENDING else None
+        if state is not _READING and state is not _BODY:
+            if state is State.UPGRADING and self._head is not None:
+                return Upgrade(self._head)
+            return _CLOSE if state is State.ENDING else None
+        try:
+            request = self.buffer.next_request()
+        except ZoldyQError as error:
+            return self.fail(error)
+        if request is None:
+            head = self.buffer.pending
+            return None if head is None else self._look_at_body(head)
+        self.since = self._clock.now
+        if state is _BODY:
+            self._move(_READING)
+        head, body = request
+        return self._handle(head, body)
 
     def resume(self, generation: int) -> Outcome | None:
         """Answer the request that waits, unless the wake-up was meant for an earlier one."""
@@ -190,7 +204,7 @@ class Engine:
         self.since = self._clock.now
         if close:
             self._move(State.ENDING)
-        return Answer(response, wire.NOTHING_CAME)
+        return Answer(response)
 
     def fail(self, error: ZoldyQError) -> Answer:
         """Refuse to go on, and say why. Call it while READING or in a BODY."""
@@ -248,20 +262,6 @@ class Engine:
 
     # -- requests ----------------------------------------------------------------------------
 
-    def _next_request(self) -> Outcome | None:
-        try:
-            request = self.buffer.next_request()
-        except ZoldyQError as error:
-            return self.fail(error)
-        if request is None:
-            head = self.buffer.pending
-            return None if head is None else self._look_at_body(head)
-        self.since = self._clock.now
-        if self.state is _BODY:
-            self._move(_READING)
-        head, body = request
-        return self._handle(head, body)
-
     def _handle(self, head: Head, body: Buffer) -> Outcome:
         """Answer one request, or arrange that it will be answered."""
         route = head.route
@@ -279,7 +279,8 @@ class Engine:
             else:
                 return self._pass_on(head, body)
         except Exception as error:  # noqa: BLE001 - told apart and logged there
-            return self._answer(head, operations.refusals.refuse(error, route.cors))
+            reply = operations.refusals.refuse(error, route.cors)
+            return self._refuse(reply) if _closes(error) else self._answer(head, reply)
         if isinstance(outcome, Reply):
             self.taken = outcome
             if route.cors:
@@ -326,7 +327,7 @@ class Engine:
                 return self._refuse(self._refused(head.route.refusal))
             self._move(_BODY)
             if head.expects_continue and not self.buffer.body_bytes:
-                return Answer(CONTINUE, wire.NOTHING_CAME)
+                return Answer(CONTINUE)
         if head.chunked:
             try:
                 self._operations.limits.check_body(self.buffer.body_bytes)
@@ -367,6 +368,11 @@ class Engine:
     def _move(self, state: State) -> None:
         check_move(self.state, state)
         self.state = state
+
+
+def _closes(error: Exception) -> bool:
+    """Tell whether an error is the last word on its connection."""
+    return isinstance(error, ZoldyQError) and error.closes
 
 
 def _nobody_waits() -> None:
