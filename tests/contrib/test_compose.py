@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from tests.contrib.programs import CONTRIB
+from zoldyq.config import SETTINGS
 
 
 def load(name: str) -> Any:
@@ -71,3 +72,13 @@ def test_grafana_finds_prometheus_and_the_dashboard() -> None:
     home = PurePosixPath(GRAFANA["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
     assert seen[home] == "./grafana/dashboard.json"
     assert PurePosixPath(provider["options"]["path"]) == home.parent
+
+
+def test_the_file_for_tls_sets_only_what_the_server_knows_from_the_folder_it_mounts() -> None:
+    service = load("docker-compose.tls.yml")["services"]["zoldyq"]
+    known = {each.variable for each in SETTINGS}
+    for variable, path in service["environment"].items():
+        assert variable in known
+        assert PurePosixPath(path).parent == PurePosixPath("/secrets")
+    assert [volume.endswith(":/secrets:ro") for volume in service["volumes"]] == [True]
+    assert "https://" in service["healthcheck"]["test"][-1]
