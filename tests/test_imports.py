@@ -22,6 +22,7 @@ CONTRACT, QUEUE, WIRE = "zoldyq.contract", "zoldyq.queue", "zoldyq.wire"
 API, SOCKETS = "zoldyq.server.api", "zoldyq.server.sockets"
 TLS = "zoldyq.server.tls"
 HOUSEKEEPING = "zoldyq.server.housekeeping"
+BACKEND, ENGINE = "zoldyq.server.backend", "zoldyq.engine"
 PACING = "zoldyq.pacing"
 NATIVE, WSGI, WEBSOCKET = "zoldyq.server.native", "zoldyq.server.wsgi", "zoldyq.server.websocket"
 
@@ -46,6 +47,7 @@ ROOMS: dict[str, Room] = {
     WIRE: Room({CONTRACT, QUEUE}, {"msgspec", "orjson"}),
     "zoldyq.config": Room({CONTRACT}, set()),
     "zoldyq.metrics": Room({CONTRACT, QUEUE, PACING}, {"prometheus_client"}),
+    ENGINE: Room({CONTRACT, QUEUE}, {"hiredis", "msgspec"}),
     "zoldyq.client": Room({CONTRACT}, {"msgspec", "urllib3", "wsproto"}),
     API: Room({CONTRACT, QUEUE, WIRE, PACING, "zoldyq.metrics"}, {"msgspec"}),
     SOCKETS: Room(set(), set()),
@@ -56,6 +58,8 @@ ROOMS: dict[str, Room] = {
     "zoldyq.server.machine": Room(set(), set()),
     "zoldyq.server.notices": Room({"zoldyq.server.machine"}, set()),
     HOUSEKEEPING: Room({CONTRACT, QUEUE}, set()),
+    # The engine needs an event loop, which knows nothing of HTTP.
+    BACKEND: Room({CONTRACT, ENGINE, f"{NATIVE}.loop"}, set()),
     "zoldyq.server.signals": Room(set(), set()),
     f"{NATIVE}.loop": Room({SOCKETS}, set()),
     f"{NATIVE}.http": Room({CONTRACT, WIRE, API}, {"msgspec"}),
@@ -64,7 +68,7 @@ ROOMS: dict[str, Room] = {
     ),
     WEBSOCKET: Room({CONTRACT, QUEUE, WIRE, API, TLS}, {"msgspec", "simple_websocket"}),
     WSGI: Room(
-        {CONTRACT, QUEUE, WIRE, API, WEBSOCKET, SOCKETS, HOUSEKEEPING, "zoldyq.metrics"},
+        {CONTRACT, QUEUE, WIRE, API, WEBSOCKET, SOCKETS, HOUSEKEEPING, BACKEND, "zoldyq.metrics"},
         {"falcon", "msgspec", "prometheus_client", "waitress"},
     ),
     "zoldyq.server": Room({WSGI}, set()),
@@ -72,7 +76,7 @@ ROOMS: dict[str, Room] = {
         {
             *(CONTRACT, QUEUE, API, NATIVE, WSGI, "zoldyq.server.heap", "zoldyq.server.log"),
             *("zoldyq.server.machine", "zoldyq.server.notices", "zoldyq.server.signals"),
-            *(HOUSEKEEPING, TLS),
+            *(HOUSEKEEPING, BACKEND, TLS),
         },
         set(),
     ),
@@ -80,7 +84,9 @@ ROOMS: dict[str, Room] = {
 }
 
 # The modules of the server that read the settings and hand out plain values.
-READS_SETTINGS = {*("zoldyq.server.run", "zoldyq.server.notices", HOUSEKEEPING, f"{WSGI}.app")}
+READS_SETTINGS = {
+    *("zoldyq.server.run", "zoldyq.server.notices", HOUSEKEEPING, BACKEND, f"{WSGI}.app")
+}
 
 # Known to type checkers alone.
 TYPES_ONLY = "_typeshed"

@@ -1,0 +1,89 @@
+"""Redis servers that the tests start and stop, and a plain client for what stands in them."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import hiredis
+import pytest
+
+from tests.helpers import wait_until
+
+#: Skips a test module where the server or the client library is missing, with a line that says so.
+needs_redis = pytest.mark.skipif(
+    shutil.which("redis-server") is None, reason="redis-server is not installed"
+)
+
+
+class RedisServer:
+    """One redis-server process on a free port of the loopback interface."""
+
+    def __init__(self, folder: Path, *options: str, password: str = "") -> None:
+        self._password = password
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = _free_port()
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        command += ["--dir", str(folder), "--logfile", str(folder / "log"), *options]
+        self.process = subprocess.Popen(command)
+        wait_until(self._answers, 20)
+
+    @property
+    def url(self) -> str:
+        """What to give as ``--backend``."""
+        return f"redis://127.0.0.1:{self.port}"
+
+    def connect(self) -> RedisConnection:
+        """Return a plain connection."""
+        return RedisConnection(self.port)
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, (self.folder / "log").read_text()
+        try:
+            with self.connect() as connection:
+                if self._password:
+                    connection("AUTH", self._password)
+                return bool(connection("PING") == b"PONG")
+        except (OSError, hiredis.ReplyError):
+            return False
+
+
+class RedisConnection:
+    """Sends commands and waits for each reply. Call it."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), 20)
+        self._reader = hiredis.Reader()
+
+    def __call__(self, *words: str | bytes | int | float) -> Any:
+        """Return the reply to one command. Raises hiredis.ReplyError for an error."""
+        self._socket.sendall(hiredis.pack_command(words))
+        while (reply := self._reader.gets()) is False:
+            data = self._socket.recv(1 << 16)
+            if not data:
+                raise ConnectionResetError("Redis closed the connection")
+            self._reader.feed(data)
+        if isinstance(reply, hiredis.ReplyError):
+            raise reply
+        return reply
+
+    def __enter__(self) -> RedisConnection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

@@ -1,0 +1,1 @@
+"""The queues in Redis or Valkey, shared by several servers. Needs the extra ``zoldyq[redis]``."""
