@@ -19,7 +19,8 @@ Replies, the OpenAPI document and the client follow from these classes.
     |   +-- Unauthorized, Forbidden, ForbiddenOrigin, ForbiddenHost
     +-- Overloaded              the same request may succeed later
     |   +-- QueueFull, MemoryLimit, MaxQueuesReached, TooManyWaiting,
-    |   +-- TooManyConnections, TooManyWebSockets, ShuttingDown, RequestTimeout
+    |   +-- TooManyConnections, TooManyWebSockets, ShuttingDown, RequestTimeout,
+    |   +-- BackendUnavailable, BackendError, NotReplicated
     +-- ServerFault             the operator has to change something
     |   +-- UnsafeServer, WebSocketUnavailable, InternalError
     +-- QueueClosed             the queue was deleted, or the server is stopping
@@ -34,6 +35,8 @@ from typing import ClassVar
 
 __all__ = [
     "ERRORS",
+    "BackendError",
+    "BackendUnavailable",
     "BadRequest",
     "BatchExceedsCapacity",
     "BodyTooLarge",
@@ -57,6 +60,7 @@ __all__ = [
     "MethodNotAllowed",
     "MissingPayload",
     "NotFound",
+    "NotReplicated",
     "Overloaded",
     "QueueClosed",
     "QueueExists",
@@ -360,6 +364,25 @@ class ShuttingDown(Overloaded):
     """The server is draining: it hands out what it has and takes nothing new."""
 
     code = "shutting_down"
+
+
+class BackendUnavailable(Overloaded):
+    """The server that keeps the queues does not answer. ``details["queued"]`` is False where the
+    messages were never sent there, and ``"unknown"`` where they were."""
+
+    code = "backend_unavailable"
+
+
+class BackendError(Overloaded):
+    """The server that keeps the queues refuses to work; the log says why."""
+
+    code = "backend_error"
+
+
+class NotReplicated(Overloaded):
+    """Too few replicas have the messages in time. They may stay queued, or not."""
+
+    code = "not_replicated"
 
 
 class RequestTimeout(Overloaded):

@@ -96,10 +96,13 @@ class Reactor:
         self._forgotten = 0  # about how many entries of _timers mean nothing any more
         self._woken: deque[tuple[Wakeable, int]] = deque()
         self._again: list[Resumable] = []
+        self._before_sleep: list[Callable[[], None]] = []
+        self._unfinished: list[Callable[[], bool]] = []
+        self._last: set[int] = set()  # descriptors that are closed behind all others
         self._thread_id = 0
         self._stopping = False
         self._door = Door()
-        self.add(self._door.fileno(), self._door, READ)
+        self.add_last(self._door.fileno(), self._door, READ)
 
     # -- from any thread ---------------------------------------------------------------------
 
@@ -128,6 +131,10 @@ class Reactor:
                 self._turn(self._tick())
             deadline = self.now + _LAST_SECONDS
             while self._close_idle() and self.now < deadline:
+                self._turn(min(self._tick(), deadline - self.now))
+            self._close_clients()
+            deadline = self.now + _LAST_SECONDS
+            while any(unfinished() for unfinished in self._unfinished) and self.now < deadline:
                 self._turn(min(self._tick(), deadline - self.now))
         finally:
             for handler in list(self._handlers.values()):
@@ -167,6 +174,8 @@ class Reactor:
                 self.schedule(timed)
         if self._woken:
             self._serve_woken()
+        for call in self._before_sleep:
+            call()
         if not self._timers:
             return _LONGEST_SLEEP
         return min(max(self._timers[0][0] - time.monotonic(), 0), _LONGEST_SLEEP)
@@ -188,11 +197,18 @@ class Reactor:
 
     def _close_idle(self) -> bool:
         """Close what sends nothing; tell whether something else is left."""
-        handlers = list(self._handlers.values())
-        for handler in handlers:
+        clients = self._clients()
+        for handler in clients:
             if not handler.busy:
                 handler.close()
-        return any(handler.busy for handler in handlers)
+        return any(handler.busy for handler in clients)
+
+    def _close_clients(self) -> None:
+        for handler in self._clients():
+            handler.close()
+
+    def _clients(self) -> list[Handler]:
+        return [handler for fd, handler in self._handlers.items() if fd not in self._last]
 
     def _read_clocks(self) -> None:
         self.now = time.monotonic()
@@ -210,6 +226,11 @@ class Reactor:
         self._handlers[fd] = handler
         self._poller.register(fd, interest)
 
+    def add_last(self, fd: int, handler: Handler, interest: int) -> None:
+        """Begin to serve a descriptor, which is closed behind all others when the loop ends."""
+        self._last.add(fd)
+        self.add(fd, handler, interest)
+
     def watch(self, fd: int, interest: int) -> None:
         """Change what a descriptor is watched for."""
         self._poller.modify(fd, interest)
@@ -220,11 +241,21 @@ class Reactor:
 
     def remove(self, fd: int) -> None:
         """Cease to serve a descriptor, which its owner closes."""
+        self._last.discard(fd)
         if self._handlers.pop(fd, None) is not None:
             try:
                 self._poller.unregister(fd)
             except OSError as error:  # ssl closes a socket itself if the peer has just left
                 _log.debug("descriptor %d was closed already: %s", fd, error)
+
+    def before_sleep(self, call: Callable[[], None], unfinished: Callable[[], bool]) -> None:
+        """Have ``call()`` made at the end of each turn, before the loop sleeps. It must not raise.
+
+        When the loop is to end, and all clients have gone, it goes on for up to two seconds as
+        long as ``unfinished()``.
+        """
+        self._before_sleep.append(call)
+        self._unfinished.append(unfinished)
 
     def schedule(self, timed: Timed) -> None:
         """Look at ``timed.deadline`` when it has come.
