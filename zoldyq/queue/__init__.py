@@ -21,7 +21,7 @@ from zoldyq.queue.message import (
     now_us,
 )
 from zoldyq.queue.message_queue import MessageQueue
-from zoldyq.queue.protocol import Queues
+from zoldyq.queue.protocol import Queues, QueueSet
 
 __all__ = [
     "MESSAGE_OVERHEAD",
@@ -35,6 +35,7 @@ __all__ = [
     "PolicyChange",
     "ProducerPlace",
     "QueueManager",
+    "QueueSet",
     "QueueStats",
     "Queues",
     "Receipt",

@@ -10,13 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from zoldyq.contract.errors import (
-    MaxQueuesReached,
-    QueueClosed,
-    QueueExists,
-    QueueNotFound,
-    ShuttingDown,
-)
+from zoldyq.contract.errors import QueueClosed
 from zoldyq.contract.policy import Policy, check_fields
 from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.blocking import BlockingCalls
@@ -25,6 +19,12 @@ from zoldyq.queue.line import ConsumerPlace, ProducerPlace, Wake
 from zoldyq.queue.memory import MemoryBudget
 from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, PolicyChange, Receipt
 from zoldyq.queue.message_queue import MessageQueue
+from zoldyq.queue.room import (
+    not_found,
+    queue_exists,
+    shutting_down,
+    too_many_queues,
+)
 
 #: A queue's messages are numbered within so many bits.
 _NUMBER_BITS = 48
@@ -183,13 +183,7 @@ class QueueManager(BlockingCalls):
         present = queue.policy
         differs = present.differs(fields)
         if differs:
-            raise QueueExists(
-                "the queue exists with another policy: change it by PATCH, delete it first, or "
-                "leave it as it is",
-                queue_name=name,
-                differs=differs,
-                **present.document(),
-            )
+            raise queue_exists(name, present, differs)
         return PolicyChange(False, present)
 
     def update(self, name: str, /, **given: object) -> PolicyChange:
@@ -292,6 +286,11 @@ class QueueManager(BlockingCalls):
         return self._budget.take_peak()
 
     @property
+    def pending(self) -> int:
+        """What an orderly stop waits for: consumers may still take what is queued."""
+        return self.size
+
+    @property
     def size(self) -> int:
         """Messages in all queues together."""
         return sum(map(len, self._snapshot()))
@@ -301,7 +300,7 @@ class QueueManager(BlockingCalls):
     def _existing(self, name: str) -> MessageQueue:
         queue = self._queues.get(name)
         if queue is None:
-            raise self._not_found(name)
+            raise not_found(name, on_demand=self._auto_create)
         return queue
 
     def _enqueue_first(
@@ -338,10 +337,7 @@ class QueueManager(BlockingCalls):
         """Return a queue, or the one that is awaited, to be added; under the lock."""
         self._refuse_if_draining()
         if len(self._queues) >= self._max_queues:
-            raise MaxQueuesReached(
-                f"there are {self._max_queues} queues already: delete one, or raise max_queues",
-                max_queues=self._max_queues,
-            )
+            raise too_many_queues(self._max_queues)
         queue = self._awaited.pop(name, None)
         if queue is None:
             return self._make(name, policy)
@@ -391,19 +387,9 @@ class QueueManager(BlockingCalls):
     def _refuse_if_draining(self) -> None:
         """Raise ShuttingDown while draining; the caller holds the lock."""
         if self._draining:
-            raise ShuttingDown("the server is shutting down: send the message elsewhere, or later")
+            raise shutting_down()
 
     def _refuse_unless_created_on_demand(self, name: str) -> None:
         """Raise QueueNotFound; the caller holds the lock and knows that there is no such queue."""
         if not self._auto_create and not self._draining:
-            raise self._not_found(name)
-
-    def _not_found(self, name: str) -> QueueNotFound:
-        if self._auto_create:
-            text = "there is no such queue: the first enqueue creates it, or PUT"
-        else:
-            text = (
-                "there is no such queue, and this server creates none on demand: create it by "
-                "PUT, or check the name"
-            )
-        return QueueNotFound(text, queue_name=name)
+            raise not_found(name, on_demand=False)

@@ -10,36 +10,12 @@ from zoldyq.queue.line import ConsumerPlace, ProducerPlace, Wake
 from zoldyq.queue.message import Delivery, PolicyChange, Receipt
 
 
-class Queues(Protocol):
-    """What a server needs of its queues. Every call is by name, and none of them sleeps.
+class QueueSet(Protocol):
+    """What a server needs of its queues beside enqueue and dequeue, wherever they are kept.
 
-    Names are valid ones (:func:`zoldyq.contract.names.check_queue_name`). :class:`QueueManager`
-    keeps the queues in this process; another implementation may keep them elsewhere.
+    Every call is by name. Names are valid ones (:func:`zoldyq.contract.names.check_queue_name`).
+    Calls may wait for queues that live elsewhere, except ``put_back``; nothing sleeps otherwise.
     """
-
-    def begin_enqueue(
-        self,
-        name: str,
-        payloads: Sequence[bytes],
-        at: int | None = None,
-        *,
-        ttl: int | None = None,
-        wake: Wake | None = None,
-    ) -> Receipt | ProducerPlace:
-        """Append to the queue, creating it if need be, or stand in its line for room:
-        :meth:`MessageQueue.begin_enqueue`. Raises MaxQueuesReached, ShuttingDown as well."""
-
-    def begin_dequeue(
-        self,
-        name: str,
-        count: int = 1,
-        max_bytes: int | None = None,
-        *,
-        wake: Wake | None = None,
-        in_line: int | None = None,
-    ) -> Delivery | ConsumerPlace:
-        """Take what is there, or stand in the queue's line: :meth:`MessageQueue.begin_dequeue`.
-        The name may be unknown."""
 
     def check_may_wait(self, name: str) -> None:
         """Raise QueueNotFound if a consumer that waits on this name would be refused."""
@@ -88,8 +64,8 @@ class Queues(Protocol):
         """Return the most bytes that were held at once since the last call of this."""
 
     @property
-    def size(self) -> int:
-        """Messages in all queues together."""
+    def pending(self) -> int:
+        """What an orderly stop waits for: messages in this process, or operations under way."""
 
     @property
     def bytes_held(self) -> int:
@@ -102,3 +78,31 @@ class Queues(Protocol):
     @property
     def draining(self) -> bool:
         """Whether new messages are refused because the server is stopping."""
+
+
+class Queues(QueueSet, Protocol):
+    """Queues in this process, where enqueue and dequeue are done at once: :class:`QueueManager`."""
+
+    def begin_enqueue(
+        self,
+        name: str,
+        payloads: Sequence[bytes],
+        at: int | None = None,
+        *,
+        ttl: int | None = None,
+        wake: Wake | None = None,
+    ) -> Receipt | ProducerPlace:
+        """Append to the queue, creating it if need be, or stand in its line for room:
+        :meth:`MessageQueue.begin_enqueue`. Raises MaxQueuesReached, ShuttingDown as well."""
+
+    def begin_dequeue(
+        self,
+        name: str,
+        count: int = 1,
+        max_bytes: int | None = None,
+        *,
+        wake: Wake | None = None,
+        in_line: int | None = None,
+    ) -> Delivery | ConsumerPlace:
+        """Take what is there, or stand in the queue's line: :meth:`MessageQueue.begin_dequeue`.
+        The name may be unknown."""

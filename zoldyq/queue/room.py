@@ -1,4 +1,4 @@
-"""Why messages do not fit into a queue, as its producers are told."""
+"""Why queues refuse what is asked of them, as clients are told."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 from zoldyq.contract.errors import (
     BatchExceedsCapacity,
+    MaxQueuesReached,
     MessageTooLarge,
+    QueueExists,
     QueueFull,
+    QueueNotFound,
+    ShuttingDown,
     ZoldyQError,
 )
 from zoldyq.contract.policy import Policy
@@ -67,3 +71,41 @@ def queue_full(name: str, policy: Policy, size: int, held: int, ahead: int) -> Q
         **details,
         waiting_producers=ahead,
     )
+
+
+def not_found(name: str, *, on_demand: bool) -> QueueNotFound:
+    """Return what those are told who name a queue that does not exist.
+
+    ``on_demand`` tells whether an enqueue creates queues.
+    """
+    if on_demand:
+        text = "there is no such queue: the first enqueue creates it, or PUT"
+    else:
+        text = (
+            "there is no such queue, and this server creates none on demand: create it by PUT, "
+            "or check the name"
+        )
+    return QueueNotFound(text, queue_name=name)
+
+
+def queue_exists(name: str, present: Policy, differs: Sequence[str]) -> QueueExists:
+    """Return what those are told who create a queue that exists with another policy."""
+    return QueueExists(
+        "the queue exists with another policy: change it by PATCH, delete it first, or "
+        "leave it as it is",
+        queue_name=name,
+        differs=differs,
+        **present.document(),
+    )
+
+
+def too_many_queues(most: int) -> MaxQueuesReached:
+    """Return what the one is told who would create a queue too many."""
+    return MaxQueuesReached(
+        f"there are {most} queues already: delete one, or raise max_queues", max_queues=most
+    )
+
+
+def shutting_down() -> ShuttingDown:
+    """Return what producers are told while the server stops."""
+    return ShuttingDown("the server is shutting down: send the message elsewhere, or later")

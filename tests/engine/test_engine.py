@@ -1,0 +1,262 @@
+"""Two front ends over one Redis, each on an event loop of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.engine.servers import RedisConnection, RedisServer, needs_redis
+from tests.helpers import wait_until
+from zoldyq.contract.errors import BackendUnavailable, MaxQueuesReached, QueueFull
+from zoldyq.contract.policy import Policy
+from zoldyq.engine.address import parse_address
+from zoldyq.engine.engine import Engine, EngineSettings
+from zoldyq.engine.places import Offer, Take
+from zoldyq.engine.queues import EngineQueues
+from zoldyq.queue import Bell, Delivery, Receipt
+from zoldyq.server.native.loop.reactor import Reactor
+
+pytestmark = needs_redis
+
+A_LOT = 1 << 20
+
+
+class FrontEnd:
+    """An engine on a loop, driven by the test's thread."""
+
+    def __init__(self, url: str, settings: EngineSettings, policy: Policy) -> None:
+        self.reactor = Reactor("test", lambda second: None)
+        self._thread = threading.Thread(target=self.reactor.run, daemon=True)
+        self._thread.start()
+        self.engine = Engine(parse_address(url), settings, lambda _name: policy)
+        self.engine.attach(self.reactor)
+        self.queues = EngineQueues(self.engine, lambda _name: policy)
+        wait_until(lambda: self.engine.up)
+
+    def enqueue(self, name: str, *payloads: bytes) -> Receipt:
+        return await_receipt(*self.begin_enqueue(name, *payloads))
+
+    def begin_enqueue(self, name: str, *payloads: bytes, waits: bool = False) -> tuple[Bell, Offer]:
+        bell = Bell()
+        place = self.queues.begin_enqueue(name, payloads, wake=bell.ring, waits=waits)
+        return bell, place
+
+    def dequeue(self, name: str, count: int = 1) -> list[bytes]:
+        return await_messages(*self.begin_dequeue(name, count))
+
+    def begin_dequeue(self, name: str, count: int = 1, *, waits: bool = False) -> tuple[Bell, Take]:
+        bell = Bell()
+        place = self.queues.begin_dequeue(name, count, A_LOT, wake=bell.ring, waits=waits)
+        return bell, place
+
+    def wait_in_line(self, name: str) -> tuple[Bell, Take]:
+        """Stand in line of a queue that exists, and return once that is so."""
+        before = self.waiting(name)
+        waiting = self.begin_dequeue(name, waits=True)
+        wait_until(lambda: self.waiting(name) == before + 1)
+        return waiting
+
+    def waiting(self, name: str) -> int:
+        return self.queues.stats(name).waiting_consumers
+
+    def create(self, name: str) -> None:
+        self.enqueue(name, b"first")
+        assert self.dequeue(name) == [b"first"]
+
+    def stop(self) -> None:
+        self.engine.close()
+        self.reactor.stop()
+        self._thread.join(10)
+
+
+def await_delivery(bell: Bell, place: Take) -> Delivery:
+    wait_until(lambda: bell.sleep(time.monotonic() + 1) and place.settled)
+    delivery = place.leave()
+    assert delivery is not None
+    return delivery
+
+
+def await_messages(bell: Bell, place: Take) -> list[bytes]:
+    return [message.payload for message in await_delivery(bell, place).messages]
+
+
+def await_receipt(bell: Bell, place: Offer) -> Receipt:
+    wait_until(lambda: bell.sleep(time.monotonic() + 1) and place.settled)
+    receipt = place.leave()
+    assert receipt is not None
+    return receipt
+
+
+Make = Callable[..., FrontEnd]
+
+
+@pytest.fixture
+def front_end(redis: RedisConnection, redis_server: RedisServer) -> Iterator[Make]:
+    """Make front ends: ``front_end(capacity=5, lease=1.0)``."""
+    made: list[FrontEnd] = []
+
+    def make(
+        url: str = "", *, capacity: int = 1000, max_queues: int = 100, lease: float = 2.0
+    ) -> FrontEnd:
+        settings = EngineSettings(lease=lease, grace=2.0, timeout=1.0, max_queues=max_queues)
+        policy = Policy(capacity=capacity)
+        made.append(FrontEnd(url or redis_server.url, settings, policy))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@contextmanager
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def test_what_one_front_end_queues_another_takes_in_order(front_end: Make) -> None:
+    a, b = front_end(), front_end()
+    assert a.enqueue("q", b"1", b"2", b"3").queue_size == 3
+    assert b.dequeue("q", 2) == [b"1", b"2"]
+    assert a.dequeue("q") == [b"3"]
+    assert b.dequeue("q") == []
+    stats = a.queues.stats("q")
+    assert (stats.enqueued_total, stats.dequeued_total, stats.size) == (3, 3, 0)
+
+
+def test_thirty_consumers_of_two_front_ends_are_served_in_the_order_of_waiting(
+    front_end: Make,
+) -> None:
+    a, b = front_end(), front_end()
+    a.create("q")
+    waiting = [(a, b)[number % 2].wait_in_line("q") for number in range(30)]
+    for number, each in enumerate(waiting):
+        b.enqueue("q", b"%d" % number)
+        assert await_messages(*each) == [b"%d" % number]
+
+
+def test_a_consumer_that_leaves_takes_nothing(front_end: Make) -> None:
+    a, b = front_end(), front_end()
+    a.create("q")
+    bell, place = a.wait_in_line("q")
+    assert place.leave(expired=True) is None, "the answer is still to come"
+    assert await_messages(bell, place) == []
+    b.enqueue("q", b"1")
+    assert b.dequeue("q") == [b"1"]
+    assert a.queues.stats("q").dequeue_timeout_total == 1
+
+
+def test_messages_that_come_back_stand_where_they_were(front_end: Make) -> None:
+    a = front_end()
+    for payload in (b"1", b"2", b"3"):
+        a.enqueue("q", payload)
+    first, second = (await_delivery(*a.begin_dequeue("q")) for _ in range(2))
+    a.queues.put_back("q", first)
+    a.queues.put_back("q", second)
+    wait_until(lambda: a.queues.stats("q").size == 3)
+    assert a.dequeue("q", 5) == [b"1", b"2", b"3"]
+
+
+def test_a_producer_that_waits_is_admitted_when_another_front_end_makes_room(
+    front_end: Make,
+) -> None:
+    a, b = front_end(capacity=1), front_end(capacity=1)
+    a.enqueue("q", b"1")
+    with pytest.raises(QueueFull):
+        b.enqueue("q", b"2")
+    waiting = b.begin_enqueue("q", b"2", waits=True)
+    wait_until(lambda: a.queues.stats("q").waiting_producers == 1)
+    assert a.dequeue("q") == [b"1"]
+    assert await_receipt(*waiting).count == 1
+    assert a.dequeue("q") == [b"2"]
+
+
+def test_the_number_of_queues_is_bounded_for_all_front_ends_together(front_end: Make) -> None:
+    a, b = front_end(max_queues=1), front_end(max_queues=1)
+    a.enqueue("one", b"1")
+    with pytest.raises(MaxQueuesReached):
+        b.enqueue("two", b"1")
+    assert b.queues.delete("one") == 1
+    wait_until(lambda: a.engine.settled)
+    wait_until(lambda: _accepted(b, "two"))
+
+
+def _accepted(front_end: FrontEnd, name: str) -> bool:
+    try:
+        return front_end.enqueue(name, b"1").count == 1
+    except MaxQueuesReached:
+        return False
+
+
+def test_a_deletion_ends_the_waits_of_all_front_ends(front_end: Make) -> None:
+    a, b = front_end(), front_end()
+    a.create("q")
+    waiting = [a.wait_in_line("q"), b.wait_in_line("q")]
+    b.queues.delete("q")
+    assert [await_messages(*each) for each in waiting] == [[], []]
+
+
+def test_connections_that_are_cut_lose_nothing_and_double_nothing(
+    front_end: Make, redis: RedisConnection
+) -> None:
+    a, b = front_end(), front_end()
+    sent, got = [], []
+    for number in range(300):
+        payload = b"%d" % number
+        a.enqueue("q", payload)
+        sent.append(payload)
+        if number % 50 == 25:
+            redis("CLIENT", "KILL", "TYPE", "normal")
+            redis("CLIENT", "KILL", "TYPE", "pubsub")
+        got += b.dequeue("q")
+    got += b.dequeue("q", 1000)
+    assert got == sent
+
+
+def test_redis_that_is_away_is_told_and_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, front_end: Make
+) -> None:
+    with own_redis(tmp_path_factory) as server:
+        a = front_end(server.url)
+        a.enqueue("q", b"1")
+        server.stop()
+        with pytest.raises(BackendUnavailable):
+            a.enqueue("q", b"2")
+        assert not a.engine.up
+
+
+def test_a_queue_that_is_deleted_and_used_again_is_listed(front_end: Make) -> None:
+    a, b = front_end(), front_end()
+    for _ in range(3):
+        a.enqueue("q", b"1")
+        assert [name for name, _ in b.queues.all_stats()] == ["q"]
+        assert b.queues.delete("q") == 1
+        wait_until(lambda: list(b.queues.all_stats()) == [])
+
+
+def test_a_message_that_comes_back_keeps_its_lifetime(front_end: Make) -> None:
+    a = front_end()
+    bell = Bell()
+    await_receipt(bell, a.queues.begin_enqueue("q", [b"1"], ttl=1_000_000, wake=bell.ring))
+    delivery = await_delivery(*a.begin_dequeue("q"))
+    a.queues.put_back("q", delivery)
+    wait_until(lambda: a.queues.stats("q").put_back_total == 1)
+    wait_until(lambda: a.queues.stats("q").expired_total == 1)
+    assert a.dequeue("q") == []
+
+
+def test_a_consumer_that_leaves_when_its_message_has_come_returns_it(front_end: Make) -> None:
+    a = front_end()
+    a.create("q")
+    _, place = a.wait_in_line("q")
+    a.engine.leave(place, False)  # it is on its way while the message comes
+    a.enqueue("q", b"1")
+    wait_until(lambda: a.queues.stats("q").size == 1)
+    assert a.dequeue("q") == [b"1"]

@@ -1,0 +1,591 @@
+"""One queue as this front end sees it: what is wanted of it is collected, and goes in one call.
+
+At most one call is under way for each queue. All that comes up meanwhile goes with the next. A call
+is repeated with its number until it has a reply, so it takes effect once. Messages that a reply
+brings are confirmed, by the next call or by a command of its own, before anybody is told of them: a
+front end that dies in between leaves them where another finds them.
+
+Everything here runs on the thread of the engine's loop.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import hiredis
+import msgspec
+
+from zoldyq.contract.errors import (
+    BackendUnavailable,
+    ZoldyQError,
+)
+from zoldyq.contract.policy import Policy
+from zoldyq.engine import scripts
+from zoldyq.engine.call import (
+    Bounds,
+    CallReply,
+    CallWords,
+    Creation,
+    OfferWords,
+    Outcome,
+    TakeWords,
+    charge_of,
+    pack_message,
+    parse_reply,
+    unpack_message,
+)
+from zoldyq.engine.keys import Keys
+from zoldyq.engine.places import Offer, State, Take
+from zoldyq.queue import Delivery, Receipt, now_us
+from zoldyq.queue.room import never_fits, not_found, queue_full, shutting_down
+
+#: What one call may carry: operations, and bytes of messages.
+_MOST_OPERATIONS = 1_000
+_MOST_BYTES = 8 << 20
+
+Place = Take | Offer
+
+
+class Host(Protocol):
+    """What a channel needs of its engine."""
+
+    front_end: str
+    lease_ms: int
+    auto_create: bool
+    draining: bool
+
+    def next_call(self) -> int:
+        """Return a number for a call, higher than any before."""
+
+    def now_us(self) -> int:
+        """Return the time by Redis's clock, in microseconds since the epoch."""
+
+    def refusal(self, error: Exception) -> ZoldyQError:
+        """Return what a client is told of an error that repeating cannot cure."""
+
+    def run(
+        self,
+        script: scripts.Script,
+        keys: Sequence[str],
+        arguments: Sequence[bytes],
+        on_reply: Callable[[Any], None],
+        *,
+        subscribe: str = "",
+        replicated: bool = False,
+    ) -> None:
+        """Run a script until it has a reply, or an error that repeating cannot cure."""
+
+    def confirm(self, key: str, on_reply: Callable[[Any], None]) -> None:
+        """Delete a stored reply, until that has a reply."""
+
+    def reserve(self, name: str, on_done: Callable[[Creation | ZoldyQError], None]) -> None:
+        """Put a name into the index, so that its queue may be created."""
+
+    def note_time(self, redis_us: int, sent_us: int) -> None:
+        """Take note of Redis's clock, as it was between our ``sent_us`` and now."""
+
+    def count_dropped(self, count: int) -> None:
+        """Count messages that could not go back, because their queue is gone."""
+
+    def count_rejoined(self, count: int) -> None:
+        """Count places that had to be taken anew."""
+
+    def want_flush(self, channel: Channel) -> None:
+        """Have a channel looked at once more before the loop sleeps."""
+
+    def reap(self, name: str, front_ends: Sequence[str]) -> None:
+        """Take back what front ends that seem to be dead were given."""
+
+    def next_numbers(self, count: int) -> range:
+        """Return numbers for messages that arrive, growing."""
+
+
+class _Flight(msgspec.Struct):
+    """A call without a reply."""
+
+    words: CallWords
+    offers: Sequence[Offer]
+    takes: Sequence[Take]
+    leaving: Sequence[Place]
+    returned: Sequence[tuple[int, bytes]]
+    sent_us: int  # by our clock, when it was sent first
+
+
+class Channel:
+    """Collects what is wanted of queue ``name`` and calls for it; :meth:`flush` sends."""
+
+    def __init__(self, host: Host, name: str, keys: Keys) -> None:
+        self.name = name
+        self.keys = keys
+        self._host = host
+        self._offers: deque[Offer] = deque()
+        self._takes: deque[Take] = deque()
+        self._turns: deque[Offer] = deque()  # offers that wait, and whose turn has come
+        self._leaving: list[Place] = []
+        self._returned: list[tuple[int, bytes]] = []  # by number, for they go back in order
+        self._places: dict[str, Take] = {}  # by token, in the order of the line
+        self._room: dict[str, Offer] = {}
+        self._given: list[tuple[Take, Delivery]] = []  # arrived and not confirmed
+        self._flight: _Flight | None = None
+        self._confirming = False
+        self._reserving = False
+        self._creation: Creation | None = None
+        self._generation = b""
+        self._epoch = 1
+        self._tokens = itertools.count(1)
+        self._look = False  # whether a call is wanted although nothing is asked for
+        self._beat = False
+        self._used_at = 0.0
+
+    # -- what is wanted ----------------------------------------------------------------------
+
+    def add(self, place: Place) -> None:
+        """Have an operation go with the next call."""
+        self._used_at = place.began
+        if isinstance(place, Take):
+            self._takes.append(place)
+        else:
+            self._offers.append(place)
+
+    def leave(self, place: Place, expired: bool, now: float) -> None:
+        """Have an operation end; whatever it still wins goes back if ``expired`` is false."""
+        if place.settled:
+            if not expired:
+                self._take_back(place)
+            return
+        if expired:
+            place.began = now  # it waits for Redis from now on
+            place.waits = False  # what has not been sent yet is tried once
+        place.expired = place.expired or expired
+        place.gone = place.gone or not expired
+        if place.state is State.WAITING:
+            if place not in self._leaving:
+                self._leaving.append(place)
+        elif place.gone and place.state is State.QUEUED:
+            self._drop(place)
+
+    def put_back(self, numbers: Sequence[int], messages: Iterable[bytes]) -> None:
+        """Have messages return to the head, each to where its number says."""
+        self._returned += zip(numbers, messages, strict=True)
+
+    def ring(self, text: bytes) -> None:
+        """React to a ring: there is something for us, or the queue is gone."""
+        if text == b"gone":
+            self._end_generation()
+        self._look = True
+
+    def beat(self) -> None:
+        """Look after our places and after others, with the next call."""
+        self._look = self._beat = True
+
+    def flush(self) -> None:
+        """Send the next call, unless one is under way; confirm what arrived, if there is none."""
+        if self._flight is not None or self._reserving or self._confirming:
+            return
+        if self._has_wishes():
+            self._call()
+        elif self._given:
+            self._confirming = True
+            self._host.confirm(self.keys.reply, self._confirmed)
+
+    @property
+    def generation(self) -> bytes:
+        """Which queue of this name is known to exist; empty for none."""
+        return self._generation
+
+    @property
+    def places(self) -> int:
+        """How many operations of ours stand in the queue's lines."""
+        return len(self._places) + len(self._room)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is wanted, under way or unconfirmed."""
+        return not (self.places or self._has_wishes() or self._flight or self._given)
+
+    def end_waits(self, now: float) -> None:
+        """Have everything that stands in line leave it: the server is stopping."""
+        waiting: list[Place] = [*self._takes, *self._places.values(), *self._room.values()]
+        for place in waiting:
+            if place.waits:
+                self.leave(place, True, now)
+
+    def unused_since(self, now: float) -> float:
+        """Return for how many seconds nothing was wanted of the queue."""
+        return now - self._used_at
+
+    def fail_older_than(self, moment: float, reason: ZoldyQError) -> None:
+        """End what has waited for Redis since before ``moment`` (monotonic seconds).
+
+        The call itself goes on, and what it brings for these goes back to the head.
+        """
+        sent: list[Place] = []
+        if self._flight is not None:
+            sent = [*self._flight.offers, *self._flight.takes]
+        leaving = [place for place in self._leaving if place.expired]
+        places = itertools.chain(self._offers, self._takes, sent, leaving)
+        for place in list(places):
+            if not place.settled and place.began < moment:
+                unknown = isinstance(place, Offer) and place.sent
+                error = type(reason)(
+                    reason.message, **reason.details, queued="unknown" if unknown else False
+                )
+                self._settle(place, error=error)
+                place.gone = True
+        self._offers = deque(place for place in self._offers if not place.settled)
+        self._takes = deque(place for place in self._takes if not place.settled)
+
+    # -- the call ----------------------------------------------------------------------------
+
+    def _has_wishes(self) -> bool:
+        return bool(
+            self._offers
+            or self._takes
+            or self._turns
+            or self._leaving
+            or self._returned
+            or self._look
+        )
+
+    def _call(self) -> None:
+        offers = self._next_offers()
+        takes = [self._takes.popleft() for _ in range(min(len(self._takes), _MOST_OPERATIONS))]
+        for take in takes:
+            take.state = State.SENT
+            take.token = self._token(take.in_line, take.max_bytes) if take.waits else ""
+        self._returned.sort(reverse=True)  # the newest first: each goes in front of the last
+        leaving, self._leaving = self._leaving, []
+        # Once only: the queue may be deleted later, and then its name has to be reserved anew.
+        creation, self._creation = self._creation, None
+        words = CallWords(
+            epoch=self._epoch_name,
+            front_end=self._host.front_end,
+            number=self._host.next_call(),
+            lease_ms=self._host.lease_ms,
+            bell=self.keys.bell,
+            beat=self._beat,
+            has_places=bool(self.places),
+            creation=creation,
+            returned=[message for _, message in self._returned],
+            leaving=[
+                ("w" if isinstance(each, Take) else "r", each.token, each.expired)
+                for each in leaving
+            ],
+            offers=[self._offer_words(offer) for offer in offers],
+            takes=[TakeWords(take.count, take.max_bytes, take.token) for take in takes],
+        )
+        returned, self._returned = self._returned, []
+        self._look = self._beat = False
+        self._flight = _Flight(words, offers, takes, leaving, returned, now_us())
+        self._send(self._flight)
+
+    def _next_offers(self) -> list[Offer]:
+        """Take offers for the next call, those first whose turn in the line has come."""
+        offers: list[Offer] = []
+        size = 0
+        for waiting in (self._turns, self._offers):
+            while waiting and len(offers) < _MOST_OPERATIONS:
+                size += charge_of(waiting[0].messages)
+                if offers and size > _MOST_BYTES:
+                    return offers
+                offers.append(waiting.popleft())
+        return offers
+
+    def _offer_words(self, offer: Offer) -> OfferWords:
+        waited_with = offer.token if offer.state is State.WAITING else ""
+        offer.sent = True
+        if waited_with:
+            offer.stamp(self._host.now_us())
+            return OfferWords(offer.messages, "", waited_with)
+        offer.state = State.SENT
+        if offer.waits and not offer.token:
+            offer.token = self._token(len(offer.messages), charge_of(offer.messages))
+        return OfferWords(offer.messages, offer.token if offer.waits else "", "")
+
+    def _send(self, flight: _Flight) -> None:
+        script = scripts.CALL if flight.offers else scripts.CALL_WITHOUT_MEMORY
+        self._host.run(
+            script,
+            self.keys.of_call,
+            flight.words.arguments(),
+            partial(self._answered, flight),
+            subscribe=self.keys.channel if self._may_wait(flight) else "",
+            replicated=bool(flight.offers),
+        )
+
+    def _may_wait(self, flight: _Flight) -> bool:
+        return (
+            bool(self.places)
+            or any(take.waits for take in flight.takes)
+            or any(offer.waits for offer in flight.offers)
+        )
+
+    def _answered(self, flight: _Flight, reply: Any) -> None:
+        if isinstance(reply, Exception):
+            self._refused_by_redis(flight, reply)
+            return
+        self._flight = None
+        answer = parse_reply(reply)
+        if answer is None:
+            self._lost(flight)
+        else:
+            self._absorb(flight, answer)
+
+    def _refused_by_redis(self, flight: _Flight, error: Exception) -> None:
+        """React to an error that repeating cannot cure. The script has changed nothing."""
+        if flight.offers and isinstance(error, hiredis.ReplyError) and str(error)[:3] == "OOM":
+            full = self._host.refusal(error)
+            for offer in flight.offers:
+                self._settle(offer, error=full)
+            # The rest of the call needs no memory; it has the same number, for nothing has run.
+            flight.words.offers = flight.offers = ()
+            flight.words.creation = None
+            self._send(flight)
+            return
+        self._flight = None
+        self._host.want_flush(self)
+        failure = self._host.refusal(error)
+        carried: list[Place] = [*flight.offers, *flight.takes]
+        for place in carried:
+            self._settle(place, error=failure)
+        self._leaving += [place for place in flight.leaving if not place.settled]
+        self._returned += flight.returned
+
+    def _lost(self, flight: _Flight) -> None:
+        """Deal with a call whose reply is gone for good: another has taken back what it brought."""
+        reason = BackendUnavailable(
+            "the backend's answer was lost: it may be queued, or not", queued="unknown"
+        )
+        for offer in flight.offers:
+            self._settle(offer, error=reason)
+        takes = [take for take in flight.takes if not take.settled]
+        for take in takes:
+            take.state = State.QUEUED
+        self._takes.extendleft(reversed(takes))
+        self._host.want_flush(self)
+
+    # -- the reply ---------------------------------------------------------------------------
+
+    def _absorb(self, flight: _Flight, reply: CallReply) -> None:
+        self._host.note_time(reply.now_us, flight.sent_us)
+        self._settle_given()  # the new number has confirmed it
+        if self._generation and reply.generation != self._generation:
+            self._end_generation()
+        self._generation = reply.generation
+        self._look = self._look or reply.more
+        self._host.count_dropped(len(flight.returned) - reply.kept)
+        self._absorb_offers(flight.offers, reply)
+        self._absorb_messages(flight, reply)
+        if reply.places_void:
+            self._stand_again()
+        self._absorb_leavers(flight, reply)
+        turn = self._room.get(reply.my_turn)
+        if turn is not None and turn not in self._turns:
+            self._turns.append(turn)
+        if reply.overdue:
+            self._host.reap(self.name, reply.overdue)
+        self._host.want_flush(self)
+
+    def _absorb_offers(self, offers: Sequence[Offer], reply: CallReply) -> None:
+        unknown: list[Offer] = []
+        for offer, (outcome, size, extra) in zip(offers, reply.offered, strict=True):
+            if outcome is Outcome.ACCEPTED:
+                self._room.pop(offer.token, None)
+                receipt = Receipt(len(offer.messages), size, offer.at, extra)
+                self._settle(offer, receipt=receipt)
+            elif outcome is Outcome.WAITS:
+                offer.state = State.WAITING
+                offer.stood = True
+                self._room[offer.token] = offer
+                if offer.gone or offer.expired:
+                    self._leaving.append(offer)
+            elif outcome is Outcome.NO_QUEUE:
+                unknown.append(offer)
+            else:
+                self._room.pop(offer.token, None)
+                self._settle(offer, error=self._no_room(offer, size, extra, reply.bounds))
+        if unknown:
+            self._create_for(unknown)
+
+    def _no_room(self, offer: Offer, size: int, ahead: int, bounds: Bounds) -> ZoldyQError:
+        policy = Policy(capacity=bounds.capacity, max_bytes=bounds.max_bytes)
+        return never_fits(self.name, policy, offer.payloads) or queue_full(
+            self.name, policy, size, bounds.bytes, ahead
+        )
+
+    def _absorb_messages(self, flight: _Flight, reply: CallReply) -> None:
+        """Hand out what came: first to places in line, then to the dequeues of the call."""
+        raw = iter(reply.messages)
+        for token, count in reply.served:
+            self._give(self._places.pop(token, None), list(itertools.islice(raw, count)), reply)
+        for take, count in zip(flight.takes, reply.taken, strict=True):
+            if count:
+                self._give(take, list(itertools.islice(raw, count)), reply)
+            elif take.token:
+                self._stand(take, reply)
+            else:
+                self._settle(take, delivery=Delivery([], reply.size))
+
+    def _stand(self, take: Take, reply: CallReply) -> None:
+        """Note that a dequeue stands in line, unless it must not or wants it no more."""
+        take.state = State.WAITING
+        take.stood = True
+        self._places[take.token] = take
+        if not reply.generation and not self._host.auto_create:
+            self._settle(take, error=not_found(self.name, on_demand=False))
+        if take.gone or take.expired or take.settled:
+            self._leaving.append(take)
+
+    def _give(self, take: Take | None, raw: list[bytes], reply: CallReply) -> None:
+        numbers = self._host.next_numbers(len(raw))
+        if take is None or take.gone or take.settled:
+            self.put_back(numbers, raw)
+            return
+        take.state = State.GIVEN
+        messages = [unpack_message(each) for each in raw]
+        self._given.append((take, Delivery(messages, reply.size, numbers)))
+
+    def _absorb_leavers(self, flight: _Flight, reply: CallReply) -> None:
+        for place, was_there in zip(flight.leaving, reply.left, strict=True):
+            if not was_there or place.state is not State.WAITING:
+                continue  # it had won something by then, or lost its place: seen elsewhere
+            if isinstance(place, Take):
+                self._places.pop(place.token, None)
+                self._settle(place, delivery=Delivery([], reply.size))
+            else:
+                self._room.pop(place.token, None)
+                bounds = reply.bounds
+                refusal = self._no_room(place, reply.size, bounds.producers, bounds)
+                self._settle(place, error=shutting_down() if self._host.draining else refusal)
+
+    def _confirmed(self, reply: Any) -> None:
+        self._confirming = False
+        if isinstance(reply, Exception):  # another takes the messages back later
+            given, self._given = self._given, []
+            failure = self._host.refusal(reply)
+            for take, _ in given:
+                self._settle(take, error=failure)
+        else:
+            self._settle_given()
+        self._host.want_flush(self)
+
+    def _settle_given(self) -> None:
+        given, self._given = self._given, []
+        for take, delivery in given:
+            self._settle(take, delivery=delivery)
+
+    # -- queues that come and go ---------------------------------------------------------------
+
+    def _create_for(self, offers: Sequence[Offer]) -> None:
+        """Have the queue created, and try the offers again in front of all others."""
+        for offer in offers:
+            offer.state = State.QUEUED
+        self._offers.extendleft(reversed(offers))
+        self._reserving = True
+        self._host.reserve(self.name, self._reserved)
+
+    def _reserved(self, outcome: Creation | ZoldyQError) -> None:
+        self._reserving = False
+        if isinstance(outcome, ZoldyQError):
+            offers, self._offers = self._offers, deque()
+            for offer in offers:
+                self._settle(offer, error=outcome)
+        else:
+            self._creation = outcome
+        self._host.want_flush(self)
+
+    def _end_generation(self) -> None:
+        """End the waits of consumers of a queue that was deleted: nothing comes any more.
+
+        Producers that waited for room put their messages into its successor.
+        """
+        self._generation = b""
+        self._creation = None
+        takes, self._places = list(self._places.values()), {}
+        offers, self._room = list(self._room.values()), {}
+        self._turns.clear()
+        self._leaving = []
+        for take in takes:
+            self._settle(take, delivery=Delivery([], 0))
+        for offer in offers:
+            offer.state = State.QUEUED
+            offer.token = ""
+        self._offers.extendleft(reversed(offers))
+        self._drop_gone()
+
+    def _stand_again(self) -> None:
+        """Take new places, in their order, for those that a broken connection has made void."""
+        self._epoch += 1
+        takes, self._places = list(self._places.values()), {}
+        offers, self._room = list(self._room.values()), {}
+        self._turns.clear()
+        self._leaving = []
+        places: list[Place] = [*takes, *offers]
+        self._host.count_rejoined(len(places))
+        for place in places:
+            place.state = State.QUEUED
+            place.token = ""
+        self._takes.extendleft(reversed(takes))
+        self._offers.extendleft(reversed(offers))
+        self._drop_gone()
+
+    # -- helpers -----------------------------------------------------------------------------
+
+    @property
+    def _epoch_name(self) -> str:
+        return f"{self._host.front_end}.{self._epoch}"
+
+    def _token(self, *numbers: int) -> str:
+        return "|".join([self._epoch_name, str(next(self._tokens)), *map(str, numbers)])
+
+    def _drop_gone(self) -> None:
+        queued: list[Place] = [*self._takes, *self._offers]
+        for place in queued:
+            if place.gone:
+                self._drop(place)
+
+    def _drop(self, place: Place) -> None:
+        """End an operation that nobody wants any more, and that no call has carried yet."""
+        if isinstance(place, Take):
+            self._takes.remove(place)
+        else:
+            self._offers.remove(place)
+        place.state = State.SETTLED
+        place.settled = True
+
+    def _settle(
+        self,
+        place: Place,
+        *,
+        delivery: Delivery | None = None,
+        receipt: Receipt | None = None,
+        error: ZoldyQError | None = None,
+    ) -> None:
+        """Tell the owner how it ended. What nobody wants any more goes back to the head."""
+        if place.settled or place.gone:
+            if delivery is not None and delivery.messages:
+                self._return(delivery)
+            place.settled = True
+            return
+        place.state = State.SETTLED
+        place.error = error
+        if isinstance(place, Take):
+            place.delivery = delivery
+        else:
+            place.receipt = receipt
+        place.settled = True
+        place.wake()
+
+    def _return(self, delivery: Delivery) -> None:
+        self.put_back(delivery.numbers, map(pack_message, delivery.messages))
+        self._host.want_flush(self)
+
+    def _take_back(self, place: Place) -> None:
+        """Return what came for an owner that left before it saw that."""
+        delivery = place.hand_out() if isinstance(place, Take) else None
+        if delivery is not None and delivery.messages:
+            self._return(delivery)

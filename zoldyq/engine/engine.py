@@ -1,0 +1,639 @@
+"""The queues of this server in Redis: channels, the index of names, and what time brings.
+
+An engine belongs to one event loop and one front end. Other threads enter through the loop's door.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import logging
+import secrets
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from zoldyq.contract.errors import (
+    BackendError,
+    BackendUnavailable,
+    MemoryLimit,
+    ZoldyQError,
+)
+from zoldyq.contract.policy import Policy
+from zoldyq.engine import scripts
+from zoldyq.engine.address import Address
+from zoldyq.engine.call import Creation, charge_of
+from zoldyq.engine.channel import Channel, Place
+from zoldyq.engine.commands import Command, Commands
+from zoldyq.engine.keys import Keys, index_key
+from zoldyq.engine.link import Link, LinkLost, Word
+from zoldyq.engine.loop import EventLoop
+from zoldyq.engine.places import Offer, Take
+from zoldyq.engine.topology import Topology
+from zoldyq.queue import now_us
+from zoldyq.queue.room import not_found, shutting_down, too_many_queues
+
+_log = logging.getLogger("zoldyq.engine")
+
+#: How often the index of names is compared with the queues, in seconds.
+_AUDIT_SECONDS = 30.0
+#: How often expiry, idleness and requests that wait too long are looked after, in seconds.
+_LOOK_SECONDS = 0.5
+#: What requests may hold while Redis is away, in bytes of messages; beyond that they are refused.
+_MOST_HELD_BYTES = 64 << 20
+#: How long one front end sweeps the queues of all, in milliseconds, and how many at a time.
+_SWEEP_MS = 400
+_SWEEP_QUEUES = 1_000
+#: How long a channel that nobody uses is kept, in seconds.
+_CHANNEL_SECONDS = 60.0
+#: How often a server that is away is spoken of in the log, in seconds.
+_SAY_SECONDS = 5.0
+_NEVER = float("inf")
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the engine behaves. Times are seconds.
+
+    ``lease`` is how long the places of a front end hold without a word from it; ``timeout`` how
+    long Redis may take to answer; ``grace`` how long a request waits while Redis is away.
+    """
+
+    prefix: str = "zoldyq"
+    lease: float = 3.0
+    timeout: float = 2.0
+    grace: float = 5.0
+    wait_replicas: int = 0
+    wait_seconds: float = 0.1
+    max_queues: int = 100
+    auto_create: bool = True
+
+
+class Counters(msgspec.Struct):
+    """What the engine counts; changed by the loop's thread alone."""
+
+    calls: int = 0
+    operations: int = 0
+    call_seconds: float = 0.0
+    reconnects: int = 0
+    rejoined: int = 0
+    reaped: int = 0
+    deleted: int = 0
+    retries: dict[str, int] = {}
+
+
+class Engine:
+    """Keeps queues in Redis. Construct it anywhere, then :meth:`attach` it to a loop.
+
+    ``policy_of(name)`` says what a new queue begins with.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        settings: EngineSettings,
+        policy_of: Callable[[str], Policy],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.address = address
+        self.settings = settings
+        self.front_end = ""  # an id that no other has, from attach() on
+        self.lease_ms = int(settings.lease * 1000)
+        self.auto_create = settings.auto_create
+        self.counters = Counters()
+        self.draining = False
+        self.deadline = self.scheduled = _NEVER
+        self._policy_of = policy_of
+        self._tls = tls
+        self._channels: dict[str, Channel] = {}
+        self._by_bell: dict[bytes, Channel] = {}
+        self._calls = itertools.count(1)
+        self._next_number = 1
+        self._clock_offset_us = 0  # Redis's clock minus ours
+        self._loop: EventLoop | None = None
+        self._thread_id = 0
+        self._topology: Topology | None = None
+        self._commands: Commands | None = None
+        self._flush_wanted: set[Channel] = set()
+        self._beat_at = self._audit_at = self._said_at = 0.0
+        self._down_since: float | None = None
+        self._held_bytes = 0  # of messages that were given while Redis was away
+        self._full_at = _NEVER  # when Redis last had no memory left, monotonic seconds
+        self._closed = False
+        self._sweep_from = ""  # where the next round of sweeping begins
+        self._healthy_since = 0.0  # since when every answer came in time, monotonic seconds
+        self._missing: set[str] = set()  # names in the index whose queue was not there last time
+
+    # -- life --------------------------------------------------------------------------------
+
+    def attach(self, loop: EventLoop) -> None:
+        """Begin to work on a loop. Called once, from any thread."""
+        # Here, and not before: a server may fork between construction and this.
+        self.front_end = secrets.token_hex(8)
+        self._loop = loop
+        loop.post(partial(self._begin, loop))
+
+    def _begin(self, loop: EventLoop) -> None:
+        self._thread_id = threading.get_ident()
+        loads: list[list[Word]] = [["SCRIPT", "LOAD", script.text] for script in scripts.ALL]
+        self._topology = Topology(
+            loop,
+            self.address,
+            timeout=self.settings.timeout,
+            prepare=loads,
+            on_ready=self._link_ready,
+            on_lost=self._link_lost,
+            on_push=self._pushed,
+            tls=self._tls,
+        )
+        self._commands = Commands(
+            loop,
+            self._topology,
+            replicas=self.settings.wait_replicas,
+            replica_seconds=self.settings.wait_seconds,
+            count_retry=self._count_retry,
+        )
+        loop.before_sleep(self._flush, lambda: not self.settled)
+        self._topology.learn()
+        self._topology.link_for(index_key(self.settings.prefix))
+        self._beat_at = loop.now + self.settings.lease / 3
+        self._audit_at = loop.now + _AUDIT_SECONDS
+        self._schedule(loop)
+
+    @property
+    def up(self) -> bool:
+        """Whether Redis answers, as far as is known."""
+        return self._topology is not None and self._topology.up
+
+    @property
+    def down_since(self) -> float | None:
+        """When the last connection was lost, in monotonic seconds; None while Redis answers."""
+        return self._down_since
+
+    def drain(self) -> None:
+        """Take no more enqueues and let nobody wait."""
+        self.draining = True
+        self.post(self._end_waits)
+
+    def close(self) -> None:
+        """End all connections."""
+        self.post(self._close)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no call, return or confirmation is under way."""
+        return self._commands is None or not (
+            self._commands.stalled or any(link.busy for link in self._links()) or self._unsettled()
+        )
+
+    def _links(self) -> Sequence[Link]:
+        return self._topology.links() if self._topology is not None else ()
+
+    def _unsettled(self) -> bool:
+        return not all(channel.idle for channel in list(self._channels.values()))
+
+    @property
+    def memory_full(self) -> bool:
+        """Whether Redis said within the last second that it has no memory left."""
+        return time.monotonic() - 1.0 < self._full_at < _NEVER
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis has not answered for a second."""
+        since = self._down_since
+        return since is not None and time.monotonic() - since > 1.0
+
+    # -- for the queues, from any thread -------------------------------------------------------
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Have ``call()`` made by the loop's thread; at once if this is it."""
+        if threading.get_ident() == self._thread_id:
+            call()
+        elif self._loop is not None:
+            self._loop.post(call)
+
+    def submit(self, name: str, place: Place) -> None:
+        """Have an operation go with the queue's next call."""
+        self.post(partial(self._submit, name, place))
+
+    def leave(self, place: Take | Offer, expired: bool) -> None:
+        """Have an operation end; its owner is woken once it has."""
+        self.post(partial(self._leave, place, expired))
+
+    def put_back(self, name: str, numbers: Sequence[int], messages: Sequence[bytes]) -> None:
+        """Return messages to the head of their queue."""
+        self.post(partial(self._put_back, name, numbers, messages))
+
+    def ask(
+        self,
+        name: str,
+        script: scripts.Script,
+        arguments: Sequence[str | bytes | int],
+        on_reply: Callable[[Any], None],
+    ) -> None:
+        """Run one of a queue's other scripts."""
+        self.post(partial(self._ask, name, script, arguments, on_reply))
+
+    def ask_index(
+        self,
+        words: Sequence[str | bytes | int],
+        on_reply: Callable[[Any], None],
+        script: scripts.Script | None = None,
+    ) -> None:
+        """Send a command about the index of names."""
+        command = Command(self._index, words, on_reply, script)
+        self.post(partial(self._send, command))
+
+    def ask_names(self, on_reply: Callable[[Any], None]) -> None:
+        """Ask for the names of all queues."""
+        self.ask_index(["HKEYS", self._index], on_reply)
+
+    def now_us(self, at: int | None = None) -> int:
+        """Return a time by Redis's clock, in microseconds since the epoch: now, or our ``at``."""
+        return (now_us() if at is None else at) + self._clock_offset_us
+
+    # -- what a channel needs ------------------------------------------------------------------
+
+    def run(
+        self,
+        script: scripts.Script,
+        keys: Sequence[str],
+        arguments: Sequence[bytes],
+        on_reply: Callable[[Any], None],
+        *,
+        subscribe: str = "",
+        replicated: bool = False,
+    ) -> None:
+        """Run a call until it has a reply, or an error that repeating cannot cure."""
+        began = self._now
+        self.counters.calls += 1
+
+        def timed(reply: Any) -> None:
+            self.counters.call_seconds += self._now - began
+            on_reply(reply)
+
+        words: list[Word] = ["EVALSHA", script.digest, len(keys), *keys, *arguments]
+        command = Command(keys[0], words, timed, script, subscribe, replicated)
+        self._send(command)
+
+    def confirm(self, key: str, on_reply: Callable[[Any], None]) -> None:
+        """Delete a stored reply."""
+        self._send(Command(key, ["DEL", key], on_reply))
+
+    def reserve(self, name: str, on_done: Callable[[Creation | ZoldyQError], None]) -> None:
+        """Put a name into the index, so that its queue may be created on demand."""
+        if not self.auto_create:
+            on_done(not_found(name, on_demand=False))
+            return
+
+        def reserved(outcome: str | ZoldyQError) -> None:
+            if isinstance(outcome, str):
+                on_done(Creation.of(self._policy_of(name), outcome))
+            else:
+                on_done(outcome)
+
+        self.reserve_name(name, reserved)
+
+    def reserve_name(self, name: str, on_done: Callable[[str | ZoldyQError], None]) -> None:
+        """Put a name into the index; tell the generation that its queue is to have."""
+        most = self.settings.max_queues
+
+        def reserved(reply: Any) -> None:
+            if isinstance(reply, Exception):
+                on_done(self.refusal(reply))
+            else:
+                on_done(generation if reply else too_many_queues(most))
+
+        generation = secrets.token_hex(8)
+        self.ask_index(
+            ["EVALSHA", scripts.RESERVE.digest, 1, self._index, name, generation, most],
+            reserved,
+            scripts.RESERVE,
+        )
+
+    def refusal(self, error: Exception) -> ZoldyQError:
+        """Return what a client is told of an error that repeating cannot cure."""
+        if str(error)[:3] == "OOM":
+            self.out_of_memory()
+            return MemoryLimit("the backend has no memory left: consume some, or give it more")
+        if isinstance(error, LinkLost):
+            return self._away()
+        _log.error("the backend refuses to work: %s", error)
+        return BackendError(f"the backend refuses to work ({error}): the log has the rest")
+
+    def out_of_memory(self) -> None:
+        """Take note that Redis has no memory left."""
+        self._full_at = time.monotonic()
+
+    def next_call(self) -> int:
+        """Return a number for a call, higher than any before."""
+        return next(self._calls)
+
+    @property
+    def _index(self) -> str:
+        return index_key(self.settings.prefix)
+
+    def note_time(self, redis_us: int, sent_us: int) -> None:
+        """Take note of Redis's clock, as it was between our ``sent_us`` and now."""
+        at_least, at_most = redis_us - now_us(), redis_us - sent_us
+        self._clock_offset_us = min(max(self._clock_offset_us, at_least), at_most)
+
+    def count_dropped(self, count: int) -> None:
+        """Count messages that could not go back, because their queue is gone."""
+        self.counters.deleted += count
+
+    def count_rejoined(self, count: int) -> None:
+        """Count places that had to be taken anew."""
+        self.counters.rejoined += count
+
+    def reap(self, name: str, front_ends: Sequence[str]) -> None:
+        """Take back what front ends that seem to be dead were given.
+
+        Only a front end that has itself had prompt answers for as long may judge others.
+        """
+        if (
+            self._down_since is not None
+            or self._now < self._healthy_since + 10 * self.settings.lease
+        ):
+            return
+        ours = Keys(self.settings.prefix, name, self.front_end)
+        for front_end in front_ends:
+            keys = ours.of_reply(front_end)
+            age = 10 * self.lease_ms
+            words: list[Word] = ["EVALSHA", scripts.REAP.digest, len(keys), *keys, front_end, age]
+            words.append(ours.bell)
+            self._send(Command(keys[0], words, self._reaped, scripts.REAP))
+
+    def next_numbers(self, count: int) -> range:
+        """Return numbers for messages that arrive, growing."""
+        first = self._next_number
+        self._next_number += count
+        return range(first, first + count)
+
+    # -- on the loop's thread ------------------------------------------------------------------
+
+    @property
+    def _now(self) -> float:
+        return self._loop.now if self._loop is not None else 0.0
+
+    def _send(self, command: Command) -> None:
+        if self._commands is not None:
+            self._commands.send(command)
+
+    def _channel(self, name: str) -> Channel:
+        channel = self._channels.get(name)
+        if channel is None:
+            keys = Keys(self.settings.prefix, name, self.front_end)
+            channel = self._channels[name] = Channel(self, name, keys)
+            self._by_bell[keys.channel.encode()] = channel
+        return channel
+
+    def _submit(self, name: str, place: Place) -> None:
+        refusal = self._refusal_of(place) if isinstance(place, Offer) else None
+        if refusal is not None:
+            place.error = refusal
+            place.settled = True
+            place.wake()
+            return
+        if self.draining:
+            place.waits = False
+        self.counters.operations += 1
+        place.began = self._now
+        channel = self._channel(name)
+        place.channel = channel
+        channel.add(place)
+        self._flush_wanted.add(channel)
+
+    def _refusal_of(self, offer: Offer) -> ZoldyQError | None:
+        """Return why messages are not even sent."""
+        if self.draining:
+            return shutting_down()
+        if self._down_since is None:
+            self._held_bytes = 0
+            return None
+        self._held_bytes += charge_of(offer.messages)
+        if self._held_bytes <= _MOST_HELD_BYTES:
+            return None
+        away = self._away()
+        return BackendUnavailable(away.message, **away.details, queued=False)
+
+    def _away(self) -> BackendUnavailable:
+        return BackendUnavailable(
+            "the backend does not answer: send again later", backend=", ".join(self.address.names)
+        )
+
+    def _leave(self, place: Take | Offer, expired: bool) -> None:
+        channel = place.channel
+        if channel is not None:
+            channel.leave(place, expired, self._now)
+            self._flush_wanted.add(channel)
+
+    def _put_back(self, name: str, numbers: Sequence[int], messages: Sequence[bytes]) -> None:
+        channel = self._channel(name)
+        channel.put_back(numbers, messages)
+        self._flush_wanted.add(channel)
+
+    def _ask(
+        self,
+        name: str,
+        script: scripts.Script,
+        arguments: Sequence[str | bytes | int],
+        on_reply: Callable[[Any], None],
+    ) -> None:
+        keys = Keys(self.settings.prefix, name, self.front_end).of_call
+        words: list[Word] = ["EVALSHA", script.digest, len(keys), *keys, *arguments]
+        self._send(Command(keys[0], words, on_reply, script))
+
+    def _flush(self) -> None:
+        """Send what came up in this turn of the loop."""
+        if self._flush_wanted:
+            wanted, self._flush_wanted = self._flush_wanted, set()
+            for channel in wanted:
+                channel.flush()
+        if self._commands is not None:
+            self._commands.flush()
+
+    def want_flush(self, channel: Channel) -> None:
+        """Have a channel looked at once more in this turn."""
+        self._flush_wanted.add(channel)
+
+    # -- connections -----------------------------------------------------------------------------
+
+    def _link_ready(self, _link: Link) -> None:
+        if self.up:
+            if self._down_since is not None:
+                _log.info("connected to %s again", ", ".join(self.address.names))
+            self._down_since = None
+            self._healthy_since = self._now
+        for channel in self._channels.values():
+            if channel.places:
+                channel.ring(b"")  # what was rung meanwhile is found by the next call
+                self._flush_wanted.add(channel)
+        if self._commands is not None:
+            self._commands.retry()
+
+    def _link_lost(self, link: Link, reason: Exception) -> None:
+        if self._commands is not None:
+            self._commands.link_lost(link)
+        if self._closed:
+            return
+        self.counters.reconnects += 1
+        if self._down_since is None:
+            self._down_since = self._now
+        if self._now >= self._said_at + _SAY_SECONDS and not self.draining:
+            self._said_at = self._now
+            _log.warning("%s; trying again", reason)
+
+    def _pushed(self, push: Sequence[Any]) -> None:
+        kind = bytes(push[0])
+        if kind == b"smessage":
+            channel = self._by_bell.get(bytes(push[1]))
+            if channel is not None:
+                channel.ring(bytes(push[2]))
+                self._flush_wanted.add(channel)
+        elif kind == b"sunsubscribe" and self._commands is not None and self._topology is not None:
+            self._commands.forget_subscription(bytes(push[1]).decode())
+            self._topology.learn()
+            channel = self._by_bell.get(bytes(push[1]))
+            if channel is not None and channel.places:
+                channel.ring(b"")
+                self._flush_wanted.add(channel)
+
+    def _count_retry(self, reason: str) -> None:
+        self.counters.retries[reason] = self.counters.retries.get(reason, 0) + 1
+
+    def _reaped(self, reply: Any) -> None:
+        if isinstance(reply, int) and reply > 0:
+            self.counters.reaped += reply
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def on_deadline(self) -> None:
+        """Do what time asks for: beats, the audit, expiry, requests that have waited too long."""
+        loop = self._loop
+        if loop is None:
+            return
+        now = loop.now
+        if now >= self._beat_at:
+            self._beat_at = now + self.settings.lease / 3
+            for channel in self._channels.values():
+                if channel.places:
+                    channel.beat()
+                    self._flush_wanted.add(channel)
+        if now >= self._audit_at:
+            self._audit_at = now + _AUDIT_SECONDS
+            self._audit()
+        if not self.up:
+            for channel in list(self._channels.values()):
+                channel.fail_older_than(now - self.settings.grace, self._away())
+        else:
+            self._sweep()
+        self._forget_idle_channels()
+        self._schedule(loop)
+
+    def _schedule(self, loop: EventLoop) -> None:
+        self.deadline = loop.now + min(_LOOK_SECONDS, self.settings.lease / 6)
+        loop.schedule(self)
+
+    def _sweep(self) -> None:
+        """Let time do its work on all queues, unless another front end is about to."""
+        words: list[str | bytes | int] = ["SET", f"{self.settings.prefix}:sweeper", self.front_end]
+        words += ["NX", "PX", _SWEEP_MS]
+        self.ask_index(words, self._may_sweep)
+
+    def _may_sweep(self, reply: Any) -> None:
+        if reply is not None and not isinstance(reply, Exception):
+            self.ask_index(["HKEYS", self._index], self._sweep_all)
+
+    def _sweep_all(self, reply: Any) -> None:
+        if isinstance(reply, Exception):
+            return
+        names = sorted(bytes(name).decode() for name in reply)
+        begin = bisect.bisect(names, self._sweep_from) if len(names) > _SWEEP_QUEUES else 0
+        chosen = names[begin : begin + _SWEEP_QUEUES]
+        self._sweep_from = chosen[-1] if len(chosen) == _SWEEP_QUEUES else ""
+        for name in chosen:
+            bell = Keys(self.settings.prefix, name, self.front_end).bell
+            words: list[str | bytes | int] = [bell, self.front_end, 10 * self.lease_ms]
+            self._ask(name, scripts.SWEEP, words, partial(self._swept, name))
+
+    def _swept(self, name: str, reply: Any) -> None:
+        if isinstance(reply, Exception):
+            return
+        if reply[0] == 1:
+            self.remove_name(name, reply[1])
+        elif reply[0] == 0 and reply[1]:
+            self.reap(name, [each.decode() for each in reply[1]])
+
+    def _forget_idle_channels(self) -> None:
+        for name, channel in list(self._channels.items()):
+            if channel.idle and channel.unused_since(self._now) > _CHANNEL_SECONDS:
+                del self._channels[name]
+                self._by_bell.pop(channel.keys.channel.encode(), None)
+                self._ask(name, scripts.RETIRE, [self.front_end], _ignore)
+
+    def _end_waits(self) -> None:
+        for channel in self._channels.values():
+            channel.end_waits(self._now)
+            self._flush_wanted.add(channel)
+
+    def _close(self) -> None:
+        self._closed = True
+        if self._loop is not None:
+            self._loop.forget(self)
+        if self._commands is not None:
+            self._commands.close()
+        if self._topology is not None:
+            self._topology.close()
+
+    # -- the index of names ----------------------------------------------------------------------
+
+    def _audit(self) -> None:
+        """Compare the index with the queues; a name without one goes at the second look."""
+        self.ask_index(["HGETALL", self._index], self._compare)
+
+    def _compare(self, reply: Any) -> None:
+        if isinstance(reply, Exception):
+            return
+        listed = _pairs(reply)
+        for name, channel in self._channels.items():
+            if channel.generation and name not in listed:
+                self.ask_index(["HSETNX", self._index, name, channel.generation], _ignore)
+        for name, generation in listed.items():
+            self._ask(name, scripts.STATS, [0], partial(self._check_name, name, generation))
+
+    def _check_name(self, name: str, generation: bytes, reply: Any) -> None:
+        if isinstance(reply, Exception):
+            return
+        if reply:
+            self._missing.discard(name)
+            if reply[0][0] != generation:  # two front ends created it at the same time
+                self.ask_index(["HSET", self._index, name, reply[0][0]], _ignore)
+        elif name in self._missing:
+            self._missing.discard(name)
+            self.remove_name(name, generation)
+        else:
+            self._missing.add(name)
+
+    def remove_name(self, name: str, generation: bytes | str) -> None:
+        """Remove a name from the index, unless it belongs to a successor by now."""
+        self.ask_index(
+            ["EVALSHA", scripts.FORGET.digest, 1, self._index, name, generation],
+            _ignore,
+            scripts.FORGET,
+        )
+
+
+def _pairs(reply: Any) -> Mapping[str, bytes]:
+    """Read a hash, which RESP3 sends as a map."""
+    if isinstance(reply, dict):
+        return {bytes(name).decode(): bytes(value) for name, value in reply.items()}
+    return {bytes(reply[at]).decode(): bytes(reply[at + 1]) for at in range(0, len(reply), 2)}
+
+
+def _ignore(reply: Any) -> None:
+    """Pass over a reply that the next audit would make good."""
