@@ -144,12 +144,22 @@ class Queues(Struct):
     queues: Mapping[str, QueueStats]
 
 
+class Backend(Struct, omit_defaults=True):
+    """Where the queues are: in the memory of the process, or in Redis, and whether it answers."""
+
+    kind: Literal["memory", "redis"]
+    nodes: list[str] | UnsetType = UNSET
+    up: bool | UnsetType = UNSET
+
+
 class Health(Struct):
-    """How the server is. Who may not observe the queues is told nothing of them."""
+    """How the server is. Who may not observe the queues is told nothing of them or of
+    where they are, and no one is told of the queues while the backend is away."""
 
     status: Literal["healthy", "draining"]
     uptime_seconds: Seconds
     version: str
+    backend: Backend | UnsetType = UNSET
     total_queues: Whole | UnsetType = UNSET
     queues: Mapping[str, QueueStats] | UnsetType = UNSET
 
@@ -164,7 +174,7 @@ class Ready(Struct):
     """Whether new messages are welcome, and why not."""
 
     ready: bool
-    reason: Literal["shutting_down", "memory_limit"] | UnsetType = UNSET
+    reason: Literal["shutting_down", "memory_limit", "backend_unavailable"] | UnsetType = UNSET
 
 
 class Error(Struct):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Literal
@@ -17,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from zoldyq import __version__, wire
-from zoldyq.contract.errors import BodyTooLarge
+from zoldyq.contract.errors import BackendUnavailable, BodyTooLarge
 from zoldyq.contract.policy import check_fields
 from zoldyq.contract.routes import ROUTES
 from zoldyq.metrics.durations import OperationDurations
@@ -31,7 +32,7 @@ from zoldyq.queue import (
     check_queue_name,
 )
 from zoldyq.server.api.refusals import Refusals
-from zoldyq.server.api.waits import DequeueWait, EnqueueWait, give_back
+from zoldyq.server.api.waits import DequeueWait, EnqueueWait, Wait, give_back
 from zoldyq.wire import Buffer, Reply, documents
 
 
@@ -91,6 +92,9 @@ class Operations:
     return a :class:`~zoldyq.server.api.waits.Wait` where the caller asked to wait and has to.
     """
 
+    #: Whether enqueue and dequeue return a wait in any case: the queues live elsewhere.
+    always_waits = False
+
     def __init__(
         self,
         queues: Queues,
@@ -123,7 +127,7 @@ class Operations:
 
     def enqueue(
         self, call: EnqueueCall, body: Buffer, wake: Wake, at: int | None = None
-    ) -> Reply | EnqueueWait:
+    ) -> Reply | Wait[Reply]:
         """Append the messages of a body, or stand in line for room if the call says so.
 
         ``wake`` is called once there is something to see for a wait; ``at`` is the time stamp
@@ -165,7 +169,7 @@ class Operations:
             wire.accepted_lines(accept),
         )
 
-    def dequeue(self, call: DequeueCall, wake: Wake) -> Reply | DequeueWait[Reply]:
+    def dequeue(self, call: DequeueCall, wake: Wake) -> Reply | Wait[Reply]:
         """Take messages, or stand in line for them if the call says so."""
         began = perf_counter()
         outcome = self.queues.begin_dequeue(
@@ -186,7 +190,7 @@ class Operations:
                 timeout=call.timeout,
                 began=began,
                 durations=self.durations.dequeue_waited,
-                render=partial(_delivery_reply, call),
+                render=partial(delivery_reply, call),
             )
         except BaseException:
             give_back(self.queues, call.name, outcome)
@@ -194,7 +198,7 @@ class Operations:
 
     def take(
         self, name: str, count: int, max_bytes: int, wake: Wake, *, in_line: int | None = None
-    ) -> Delivery | DequeueWait[Delivery]:
+    ) -> Delivery | Wait[Delivery]:
         """Take messages for a stream, or stand in line for them as long as the stream lives.
 
         This is :meth:`dequeue` without rendering: whoever gets a delivery owns its messages, and
@@ -211,7 +215,7 @@ class Operations:
                     timeout=math.inf,
                     began=began,
                     durations=self.durations.dequeue_waited,
-                    render=_as_it_is,
+                    render=as_it_is,
                 )
             self.durations.dequeue.observe(perf_counter() - began)
         except BaseException:
@@ -279,10 +283,16 @@ class Operations:
         """
         status: Literal["draining", "healthy"] = "draining" if self.queues.draining else "healthy"
         uptime = round(time.monotonic() - self._started, 3)
-        if sees is None:
-            return wire.document_reply(documents.Health(status, uptime, __version__))
-        document = documents.Health(status, uptime, __version__, *self._queues(sees))
+        document = documents.Health(status, uptime, __version__)
+        if sees is not None:
+            document.backend = self.backend()
+            with suppress(BackendUnavailable):  # the process lives, and tells what it can
+                document.total_queues, document.queues = self._queues(sees)
         return wire.document_reply(document)
+
+    def backend(self) -> documents.Backend:
+        """Tell where the queues are."""
+        return documents.Backend("memory")
 
     def ready(self) -> Reply:
         """Tell whether new messages are welcome: 503 with the reason where they are not."""
@@ -303,9 +313,11 @@ _PARAMETERS = {route.operation: route.parameters for route in ROUTES}
 _ALIVE = wire.document_reply(documents.Live(True))
 
 
-def _delivery_reply(call: DequeueCall, delivery: Delivery) -> Reply:
+def delivery_reply(call: DequeueCall, delivery: Delivery) -> Reply:
+    """Return what answers a dequeue."""
     return wire.delivery_reply(call.name, delivery, call.count is not None, call.lines)
 
 
-def _as_it_is(delivery: Delivery) -> Delivery:
+def as_it_is(delivery: Delivery) -> Delivery:
+    """Return the delivery: a stream renders it itself."""
     return delivery

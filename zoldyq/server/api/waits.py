@@ -21,9 +21,13 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 
 class Wait(Protocol[_T_co]):
-    """A request that stands in line. ``timeout`` is how long it may, in seconds."""
+    """A request that stands in line. ``timeout`` is how long it may, in seconds.
+
+    One that does not ``stand`` waits only for the answer of queues that live elsewhere.
+    """
 
     timeout: float
+    stands: bool
 
     def finish(self, *, expired: bool = False) -> _T_co | None:
         """Return the outcome, or None: not settled yet, stay parked, you will be woken.
@@ -38,6 +42,8 @@ class Wait(Protocol[_T_co]):
 
 class DequeueWait(Generic[_T]):
     """A dequeue that found nothing. ``render`` makes the outcome of what came in the end."""
+
+    stands = True
 
     def __init__(
         self,
@@ -85,6 +91,8 @@ def give_back(queues: Queues, name: str, taken: Delivery | ConsumerPlace) -> Non
 
 class EnqueueWait:
     """An enqueue that found no room."""
+
+    stands = True
 
     def __init__(
         self,

@@ -138,15 +138,20 @@ class NativeServer:
         """
         self.stop_accepting()
         self._pool.close()
-        for reactor in self._reactors():
+        # The first one last: an engine works on it, to which the others return messages.
+        for reactor, thread in reversed(list(zip(self._reactors(), self._threads, strict=False))):
             reactor.stop()
-        for thread in self._threads:
             thread.join()
         deadline = time.monotonic() + timeout
         with self._lock:
             sessions = list(self._websockets)
         for thread in sessions:
             thread.join(max(deadline - time.monotonic(), 0))
+
+    @property
+    def first_loop(self) -> Reactor:
+        """The event loop that ends behind all others."""
+        return self._loops[0].reactor
 
     def _reactors(self) -> list[Reactor]:
         return [loop.reactor for loop in self._loops]

@@ -21,10 +21,16 @@ from time import sleep
 import msgspec
 
 from zoldyq import wire
-from zoldyq.contract.errors import InvalidJson, QueueNotFound, UnknownField, ZoldyQError
+from zoldyq.contract.errors import (
+    BackendUnavailable,
+    InvalidJson,
+    QueueNotFound,
+    UnknownField,
+    ZoldyQError,
+)
 from zoldyq.queue import Delivery, Message, check_queue_name
 from zoldyq.server.api.operations import Operations
-from zoldyq.server.api.waits import DequeueWait
+from zoldyq.server.api.waits import Wait
 from zoldyq.server.websocket.channel import Channel
 from zoldyq.server.websocket.connection import YIELD_SECONDS
 from zoldyq.server.websocket.frames import (
@@ -95,7 +101,7 @@ class DequeueSession:
         self._unsettled = Unsettled(operations.limits.max_body_bytes)
         # What the last take has come to: messages that the kernel has not taken whole (a burst),
         # or a place in the queue's line. None once it is settled.
-        self._taken: Delivery | DequeueWait[Delivery] | None = None
+        self._taken: Delivery | Wait[Delivery] | None = None
         self._frames: Sequence[bytes] = ()  # those that carry the burst, once they are written
         self._frames_begin = 0  # where they begin, in bytes written to the channel
 
@@ -150,7 +156,7 @@ class DequeueSession:
         self._end_burst()
 
     def _leave_line(self) -> None:
-        if isinstance(self._taken, DequeueWait):
+        if self._taken is not None and not isinstance(self._taken, Delivery):
             self._taken.abandon()
             self._taken = None
 
@@ -176,12 +182,18 @@ class DequeueSession:
                 self._channel.ring,
                 in_line=min(room, self._per_frame),
             )
-        if isinstance(self._taken, DequeueWait):
-            served = self._taken.finish()
+        if not isinstance(self._taken, Delivery):
+            served = self._served(self._taken)
             if served is None:
                 return None
             self._taken = served
         return self._taken
+
+    def _served(self, wait: Wait[Delivery]) -> Delivery | None:
+        try:
+            return wait.finish()
+        except BackendUnavailable:
+            return Delivery([], 0)  # ask again: it may be back
 
     def _write(self, burst: Delivery) -> None:
         frames = [text_frame(text) for text in self._texts(burst.messages)]

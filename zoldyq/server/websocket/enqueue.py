@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from zoldyq import wire
 from zoldyq.contract.errors import InvalidJson, ZoldyQError
-from zoldyq.queue import now_us
+from zoldyq.queue import Bell, now_us
 from zoldyq.server.api.operations import Operations
+from zoldyq.server.api.waits import Wait
 from zoldyq.server.websocket.channel import Channel
 from zoldyq.server.websocket.frames import text_frame
 
@@ -18,6 +19,7 @@ class EnqueueSession:
         self._operations = operations
         self._call = operations.enqueue_call(name, query, None)
         self._channel = channel
+        self._bell = Bell()
 
     def on_texts(self, texts: list[bytes]) -> None:
         """Enqueue each text as the body of an enqueue, all with one time stamp.
@@ -25,7 +27,8 @@ class EnqueueSession:
         A message that is bad or refused gets its answer and ends nothing.
         """
         at = now_us()
-        self._channel.write(b"".join([text_frame(self._enqueue(text, at)) for text in texts]))
+        begun = [self._begin(text, at) for text in texts]
+        self._channel.write(b"".join([text_frame(self._answer(each)) for each in begun]))
 
     def on_binary(self, data: bytes) -> None:
         """Refuse the message: JSON comes in text frames."""
@@ -42,18 +45,25 @@ class EnqueueSession:
     def close(self) -> None:
         """Do nothing: the session holds no messages."""
 
-    def _enqueue(self, text: bytes, at: int) -> bytes:
+    def _begin(self, text: bytes, at: int) -> wire.Reply | Wait[wire.Reply] | ZoldyQError:
         try:
-            reply = self._operations.enqueue(self._call, text, _do_not_wake, at)
+            return self._operations.enqueue(self._call, text, self._bell.ring, at)
+        except ZoldyQError as error:
+            return error
+
+    def _answer(self, begun: wire.Reply | Wait[wire.Reply] | ZoldyQError) -> bytes:
+        if isinstance(begun, wire.Reply):
+            return begun.body
+        if isinstance(begun, ZoldyQError):
+            return self._refuse(begun)
+        try:
+            # Only where the queues live elsewhere: the answer is on its way.
+            while (reply := begun.finish()) is None:
+                self._bell.sleep(None)
         except ZoldyQError as error:
             return self._refuse(error)
-        assert isinstance(reply, wire.Reply), "a call without a timeout never waits"
         return reply.body
 
     def _refuse(self, error: ZoldyQError) -> bytes:
         self._operations.refusals.count(error.code)
         return wire.not_enqueued(error)
-
-
-def _do_not_wake() -> None:
-    """Take the place of a wake-up where nothing waits."""

@@ -45,6 +45,8 @@ class ThreadWaits:
             return outcome
         if outcome is None:
             raise ValueError("an operation has to give an outcome before it is settled")
+        if not outcome.stands:
+            return _sit_out(handover, outcome, bell, hang_up_check(environ))
         if not self._slots.acquire(blocking=False):
             return self._finish_at_once(handover, outcome, bell)
         try:

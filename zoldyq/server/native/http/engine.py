@@ -102,6 +102,7 @@ class Engine:
     """
 
     __slots__ = (
+        "_always_waits",
         "_body",
         "_clock",
         "_generation",
@@ -133,6 +134,7 @@ class Engine:
         self.times = times
         self._renderer = renderer
         self._operations = operations
+        self._always_waits = operations.always_waits
         self._clock = clock
         self._wake = wake
         #: When the pause, the head or the body that the state stands for began. Who sends the last
@@ -271,10 +273,12 @@ class Engine:
                 operations.limits.check_body(len(body))
             outcome: Reply | Wait[Reply]
             if (dequeue := route.dequeue) is not None:
-                wake = partial(self._wake, self._generation) if dequeue.timeout else _nobody_waits
+                waits = dequeue.timeout or self._always_waits
+                wake = partial(self._wake, self._generation) if waits else _nobody_waits
                 outcome = operations.dequeue(dequeue, wake)
             elif (enqueue := route.enqueue) is not None:
-                wake = partial(self._wake, self._generation) if enqueue.timeout else _nobody_waits
+                waits = enqueue.timeout or self._always_waits
+                wake = partial(self._wake, self._generation) if waits else _nobody_waits
                 outcome = operations.enqueue(enqueue, body, wake, self._clock.wall_us)
             else:
                 return self._pass_on(head, body)
