@@ -51,6 +51,39 @@ class SocketPath(Kind[str | None]):
         return value or ""
 
 
+class BackendUrl(Kind[str]):
+    """``memory``, or the URL of the server that keeps the queues. It may hold a password."""
+
+    metavar = "URL"
+    allowed = "memory, or a URL such as redis://127.0.0.1:6379/0 or unix:///run/redis.sock"
+    secret = True
+
+    _SCHEME: ClassVar[re.Pattern[str]] = re.compile(
+        r"(?:(?:redis|valkey)s?(?:\+cluster|\+sentinel)?|unix)://[!-~]+"
+    )
+
+    def parse(self, value: object) -> str:
+        if value == "memory":
+            return "memory"
+        if not isinstance(value, str) or not self._SCHEME.fullmatch(value):
+            self.refuse(value)
+        return value
+
+
+class KeyPrefix(Kind[str]):
+    """What keys in Redis begin with; braces would change where they lie in a Cluster."""
+
+    metavar = "NAME"
+    allowed = "1 to 64 letters, digits, dots, colons, dashes and underscores"
+
+    _NAME: ClassVar[re.Pattern[str]] = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+    def parse(self, value: object) -> str:
+        if not isinstance(value, str) or not self._NAME.fullmatch(value):
+            self.refuse(value)
+        return value
+
+
 class FilePath(Kind[str | None]):
     """The path of a file, or None."""
 

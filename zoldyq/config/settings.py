@@ -10,7 +10,16 @@ from typing import Any, Literal
 
 from zoldyq.config.environment import environment_warnings
 from zoldyq.config.kinds import Choice, Switch, Whole
-from zoldyq.config.names import FilePath, Host, Hosts, Origins, SocketPath, Tokens
+from zoldyq.config.names import (
+    BackendUrl,
+    FilePath,
+    Host,
+    Hosts,
+    KeyPrefix,
+    Origins,
+    SocketPath,
+    Tokens,
+)
 from zoldyq.config.policies import POLICY_KINDS, DeclaredQueue, fields_for
 from zoldyq.config.setting import Setting, declared_settings, setting
 from zoldyq.config.sources import read_sources
@@ -37,6 +46,38 @@ class Settings:
         "native",
         Choice(("native", "waitress")),
         "What serves HTTP: ZoldyQ's own server, or waitress, which has no WebSocket",
+    )
+    backend: str = setting(
+        "memory",
+        BackendUrl(),
+        "Where the queues are kept: in memory, or in Redis or Valkey for any number of servers "
+        "(redis://, rediss:// or unix://)",
+    )
+    redis_prefix: str = setting(
+        "zoldyq", KeyPrefix(), "What the keys of this server in Redis begin with"
+    )
+    redis_lease: float = setting(
+        3.0,
+        Seconds(0.1, 300),
+        "Time after which a server that gives no sign loses its places in the lines in Redis",
+    )
+    redis_timeout: float = setting(
+        2.0, Seconds(0.01, 300), "Time that Redis has to answer before the connection is cut"
+    )
+    redis_grace: float = setting(
+        5.0, Seconds(0, 3600), "Time that requests wait for Redis while it is away"
+    )
+    redis_start_seconds: float = setting(
+        30.0, Seconds(0, 3600), "Time that Redis has to be there when the server starts"
+    )
+    redis_wait_replicas: int = setting(
+        0, Whole(0, 100), "Replicas that must have a message before it counts as queued"
+    )
+    redis_wait_seconds: float = setting(0.1, Seconds(0.001, 60), "Time that replicas have for that")
+    metrics_queues: bool = setting(
+        True,
+        Switch(),
+        "Whether the metrics have series for each queue; with Redis one server is enough",
     )
     default_queue_capacity: int = setting(
         100_000,

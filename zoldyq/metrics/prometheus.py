@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
@@ -21,12 +21,12 @@ from zoldyq import __version__
 from zoldyq.contract.errors import ERRORS
 from zoldyq.metrics.durations import BOUNDS, Durations, OperationDurations
 from zoldyq.metrics.families import queue_families
-from zoldyq.queue import Queues
+from zoldyq.queue import QueueSet
 
 #: The limits that are gauges: the names of their settings, and what they bound.
 LIMITS: Mapping[str, str] = {
     "max_bytes": "Bytes that the messages of all queues together may be charged",
-    "max_queues": "Queues that may exist at once",
+    "max_queues": "QueueSet that may exist at once",
     "max_connections": "Connections that may be open at once",
     "max_websockets": "WebSocket sessions that may be open at once",
     "max_waiting": "Requests that may wait at once where each holds a thread",
@@ -41,12 +41,13 @@ class Metrics:
     ``refusals`` tells how many requests were refused, by error code; ``forbidden`` how many of them
     lacked a right, by the name of their token; ``websockets`` how many sessions are open, and
     ``connections`` how many connections, where the server counts them. ``limits`` are values
-    for :data:`LIMITS`.
+    for :data:`LIMITS`. Without ``per_queue`` there are no series for each queue; ``engine`` yields
+    the metrics of an engine that keeps the queues elsewhere.
     """
 
     def __init__(
         self,
-        queues: Queues,
+        queues: QueueSet,
         durations: OperationDurations,
         *,
         refusals: Callable[[], Mapping[str, int]],
@@ -54,8 +55,11 @@ class Metrics:
         websockets: Callable[[], int],
         connections: Callable[[], int] | None = None,
         limits: Mapping[str, float],
+        per_queue: bool = True,
+        engine: Callable[[], Iterable[Metric]] = tuple,
     ) -> None:
         self._queues = queues
+        self._per_queue = per_queue
         self._registry = CollectorRegistry()
         self._registry.register(
             _ServerCollector(
@@ -66,6 +70,7 @@ class Metrics:
                 websockets=websockets,
                 connections=connections,
                 limits=limits,
+                engine=engine,
             )
         )
 
@@ -76,7 +81,11 @@ class Metrics:
         """
         encode, content_type = choose_encoder(accept or "")
         openmetrics = content_type.startswith(_OPENMETRICS)
-        families = queue_families(self._queues.all_stats(), openmetrics=openmetrics)
+        families = (
+            queue_families(self._queues.all_stats(), openmetrics=openmetrics)
+            if self._per_queue
+            else ()
+        )
         return b"".join([*map(str.encode, families), encode(self._registry)]), content_type
 
 
@@ -85,7 +94,7 @@ class _ServerCollector(Collector):
 
     def __init__(
         self,
-        queues: Queues,
+        queues: QueueSet,
         durations: OperationDurations,
         *,
         refusals: Callable[[], Mapping[str, int]],
@@ -93,8 +102,10 @@ class _ServerCollector(Collector):
         websockets: Callable[[], int],
         connections: Callable[[], int] | None,
         limits: Mapping[str, float],
+        engine: Callable[[], Iterable[Metric]],
     ) -> None:
         self._queues = queues
+        self._engine = engine
         self._durations = durations
         self._refusals = refusals
         self._forbidden = forbidden
@@ -118,6 +129,7 @@ class _ServerCollector(Collector):
             self._durations.dequeue_waited,
         )
         yield from self._uses_and_limits()
+        yield from self._engine()
         build = {"version": __version__, "python": platform.python_version()}
         yield InfoMetricFamily("zoldyq_build", "What is running", build)
 

@@ -13,7 +13,7 @@ import weakref
 
 from zoldyq.config import Settings
 from zoldyq.contract.policy import Policy
-from zoldyq.queue import QueueManager, Queues
+from zoldyq.queue import QueueManager, QueueSet
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def make_queues(settings: Settings) -> QueueManager:
 class Housekeeper:
     """Keeps queues in order on a thread of its own, for as long as they exist."""
 
-    def __init__(self, queues: Queues) -> None:
+    def __init__(self, queues: QueueSet) -> None:
         self._queues = weakref.ref(queues)
         self._lock = threading.Lock()  # guards the field below
         self._process = 0  # where the thread runs; a forked process needs its own
@@ -55,7 +55,7 @@ class Housekeeper:
         ).start()
 
 
-def _keep_house(reference: weakref.ref[Queues]) -> None:
+def _keep_house(reference: weakref.ref[QueueSet]) -> None:
     pause = threading.Event()  # never set: it sleeps
     while not pause.wait(HOUSEKEEPING_SECONDS):
         queues = reference()

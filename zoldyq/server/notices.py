@@ -19,7 +19,7 @@ def say_where(settings: Settings, addresses: list[str]) -> None:
     line = (
         f"ZoldyQ {__version__} listens on {' and '.join(addresses)} ({settings.server} server; "
         f"up to {settings.max_queues} queues of {settings.default_queue_capacity} messages, "
-        f"{settings.max_bytes >> 20} MiB in all)"
+        f"{_where(settings)})"
     )
     try:
         if sys.stdout is None:
@@ -29,6 +29,12 @@ def say_where(settings: Settings, addresses: list[str]) -> None:
     except OSError as error:
         _log.warning("standard output cannot be written: %s", error.strerror or error)
         _log.warning("%s", line)
+
+
+def _where(settings: Settings) -> str:
+    if settings.backend == "memory":
+        return f"{settings.max_bytes >> 20} MiB in all"
+    return "kept in Redis"
 
 
 def say_why_not(settings: Settings, error: OSError) -> None:
@@ -45,7 +51,8 @@ def say_why_not(settings: Settings, error: OSError) -> None:
 def warn(settings: Settings) -> None:
     """Warn of what makes the server unsafe, or lets it run out of memory."""
     _warn_if_open(settings)
-    _warn_of_memory(settings.max_bytes, machine.memory_limit())
+    if settings.backend == "memory":
+        _warn_of_memory(settings.max_bytes, machine.memory_limit())
     if machine.uses_mimalloc() and "MIMALLOC_PURGE_DELAY" not in os.environ:
         _log.info(
             "this interpreter keeps the memory of messages that were consumed: "

@@ -13,9 +13,10 @@ from typing import Protocol
 
 from zoldyq.config import Settings
 from zoldyq.contract.errors import InvalidSetting, ZoldyQError
-from zoldyq.queue import QueueManager
+from zoldyq.queue import QueueSet
 from zoldyq.server import machine, notices
 from zoldyq.server.api.tokens import read_tokens
+from zoldyq.server.backend import Backend, make_backend
 from zoldyq.server.heap import HeapTrimmer
 from zoldyq.server.housekeeping import HOUSEKEEPING_SECONDS, make_queues
 from zoldyq.server.log import set_up_logging
@@ -34,7 +35,7 @@ _DRAIN_LOOK = 0.02
 _END_SECONDS = 5.0
 #: How long the last lines of the log may take to be written, in seconds.
 _LOG_SECONDS = 1.0
-#: Queues that the log names when messages are dropped.
+#: QueueSet that the log names when messages are dropped.
 _NAMED_QUEUES = 10
 #: Descriptors beside those of connections: listeners, event loops, log, libraries.
 _OTHER_DESCRIPTORS = 64
@@ -75,7 +76,8 @@ def serve(settings: Settings) -> int:
 
 def _serve(settings: Settings) -> int:
     certificate = certificate_of(settings)
-    manager = make_queues(settings)
+    backend = make_backend(settings)
+    manager: QueueSet = make_queues(settings) if backend is None else backend.queues
     app = create_app(settings, manager, connections=lambda: server.connections)
     server = make_server(settings, app, certificate)
     try:
@@ -84,7 +86,11 @@ def _serve(settings: Settings) -> int:
         notices.say_why_not(settings, error)
         return 1
     signals = Signals()
+    if backend is not None:
+        _start_backend(backend, server)
     server.start()
+    if backend is not None:
+        backend.declare()
     notices.say_where(settings, addresses)
     notices.warn(settings)
     trimmer = HeapTrimmer()
@@ -95,7 +101,16 @@ def _serve(settings: Settings) -> int:
         manager.keep_house()
         trimmer.look(manager.take_peak_bytes(), manager.bytes_held)
     shut_down(server, app, manager, settings.drain_seconds)
+    if backend is not None:
+        backend.stop()
     return 0
+
+
+def _start_backend(backend: Backend, server: Server) -> None:
+    if isinstance(server, NativeServer):
+        backend.start_on(server.first_loop)
+    else:
+        backend.ensure()
 
 
 def certificate_of(settings: Settings) -> Certificate | None:
@@ -147,21 +162,26 @@ def make_server(
     )
 
 
-def shut_down(server: Server, app: ZoldyQApp, manager: QueueManager, drain_seconds: float) -> None:
+def shut_down(server: Server, app: ZoldyQApp, manager: QueueSet, drain_seconds: float) -> None:
     """Stop in order: no new connections, no new messages, what is queued for those who want it.
 
     Consumers may drain the queues for up to ``drain_seconds``, and no longer than they hold
-    anything. What is left then is dropped and logged.
+    anything. What is left then is dropped and logged. QueueSet in Redis stay as they are; there
+    the time is for what is under way.
     """
-    _log.info(
-        "stopping: consumers have %g s for the messages queued (%d); a second signal exits at once",
-        drain_seconds,
-        manager.size,
-    )
+    if app.operations.always_waits:
+        _log.info("stopping: the queues stay in Redis; a second signal exits at once")
+    else:
+        _log.info(
+            "stopping: consumers have %g s for the messages queued (%d); a second signal exits at "
+            "once",
+            drain_seconds,
+            manager.pending,
+        )
     server.stop_accepting()
     manager.drain()
     deadline = time.monotonic() + drain_seconds
-    while manager.size and time.monotonic() < deadline:
+    while manager.pending and time.monotonic() < deadline:
         manager.keep_house()
         time.sleep(_DRAIN_LOOK)
     app.sessions.close_all(_END_SECONDS)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import falcon
 from falcon import Request, Response
+from prometheus_client.core import Metric
 
 from zoldyq.config import Settings
 from zoldyq.contract.errors import ZoldyQError
 from zoldyq.contract.routes import OPTIONS
+from zoldyq.metrics.engine import engine_families
 from zoldyq.metrics.prometheus import LIMITS, Metrics
-from zoldyq.queue import Queues
+from zoldyq.queue import Queues, QueueSet
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Limits, Operations
+from zoldyq.server.api.remote import RemoteOperations, RemoteQueues
 from zoldyq.server.api.router import TARGET_KEY, Target, target_of
 from zoldyq.server.api.tokens import read_tokens
+from zoldyq.server.backend import make_backend
 from zoldyq.server.housekeeping import Housekeeper, make_queues
 from zoldyq.server.websocket.sessions import WebSocketSessions
 from zoldyq.server.wsgi.exchange import HANDOVER_KEY, Handover
@@ -38,11 +43,18 @@ from zoldyq.wire import parse_query
 _EVERY_PATH = re.compile("")
 
 
+class Keeper(Protocol):
+    """Looks after queues on a thread of its own."""
+
+    def ensure(self) -> None:
+        """Start the thread, unless this process has it already."""
+
+
 class ZoldyQApp(falcon.App[Request, Response]):
     """ZoldyQ as a WSGI application.
 
-    ``max_waiting`` requests may wait at once where each holds a thread of the server. A
-    ``housekeeper`` looks after queues that nobody else does.
+    ``max_waiting`` requests may wait at once where each holds a thread of the server. A ``keeper``
+    looks after queues that nobody else does.
     """
 
     def __init__(
@@ -53,13 +65,14 @@ class ZoldyQApp(falcon.App[Request, Response]):
         metrics: Metrics,
         *,
         max_waiting: int,
-        housekeeper: Housekeeper | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
-        super().__init__(middleware=[AccessMiddleware(access)])
+        self._needs_safe_server = not operations.always_waits
+        super().__init__(middleware=[AccessMiddleware(access, self.server_is_safe)])
         self.operations = operations
         self.access = access
         self.sessions = sessions
-        self._housekeeper = housekeeper
+        self._keeper = keeper
         self._responders = Resources(
             operations,
             ThreadWaits(max_waiting),
@@ -72,12 +85,12 @@ class ZoldyQApp(falcon.App[Request, Response]):
 
     def __call__(self, env: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request, or serve a WebSocket for as long as it lasts."""
-        if self._housekeeper is not None:
+        if self._keeper is not None:
             # Not before the first request: a server may fork in between.
-            self._housekeeper.ensure()
+            self._keeper.ensure()
         # Past Falcon, because under gunicorn a session ends with an exception that must get out.
         target = _note_target(env)
-        if target is not None and target.route.websocket and server_is_safe(env):
+        if target is not None and target.route.websocket and self.server_is_safe(env):
             return self.sessions.serve(env, start_response)
         env[HANDOVER_KEY] = handover = Handover(self.operations.put_back)
         try:
@@ -85,6 +98,10 @@ class ZoldyQApp(falcon.App[Request, Response]):
         except BaseException:
             handover.close()
             raise
+
+    def server_is_safe(self, environ: Mapping[str, Any]) -> bool:
+        """Tell whether the WSGI server suits where the queues are: any does if not in memory."""
+        return not self._needs_safe_server or server_is_safe(environ)
 
     def drain(self, session_seconds: float) -> None:
         """Refuse new messages and end everything that waits; what is queued can still be taken.
@@ -110,7 +127,7 @@ class ZoldyQApp(falcon.App[Request, Response]):
 
 def create_app(
     settings: Settings | None = None,
-    manager: Queues | None = None,
+    manager: QueueSet | None = None,
     *,
     connections: Callable[[], int] | None = None,
 ) -> ZoldyQApp:
@@ -122,15 +139,23 @@ def create_app(
     ``connections`` tells the metrics how many connections the server has open.
 
     Raises:
-        InvalidSetting: as :meth:`Settings.load` and :func:`read_tokens`.
+        InvalidSetting: as :meth:`Settings.load`, :func:`read_tokens` and :func:`make_backend`.
+        BackendUnavailable: as :func:`make_backend`.
     """
     settings = Settings.load() if settings is None else settings
-    housekeeper = None
-    if manager is None:
+    keeper: Keeper | None = None
+    if manager is None and (backend := make_backend(settings)) is not None:
+        keeper, manager = backend, backend.queues
+    elif manager is None:
         manager = make_queues(settings)
-        housekeeper = Housekeeper(manager)
+        keeper = Housekeeper(manager)
     limits = Limits(settings.max_timeout, settings.max_count, settings.max_body_bytes)
-    operations = Operations(manager, limits)
+    remote = settings.backend != "memory"
+    operations = (
+        RemoteOperations(cast(RemoteQueues, manager), limits)
+        if remote
+        else Operations(cast(Queues, manager), limits)
+    )
     access = AccessPolicy(
         settings.tokens,
         settings.cors_origins,
@@ -153,6 +178,8 @@ def create_app(
         websockets=lambda: sessions.open,
         connections=connections,
         limits={name: getattr(settings, name) for name in LIMITS},
+        per_queue=settings.metrics_queues,
+        engine=partial(_engine_metrics, manager) if remote else tuple,
     )
     return ZoldyQApp(
         operations,
@@ -160,8 +187,12 @@ def create_app(
         sessions,
         metrics,
         max_waiting=settings.max_waiting,
-        housekeeper=housekeeper,
+        keeper=keeper,
     )
+
+
+def _engine_metrics(queues: Any) -> Iterable[Metric]:
+    return engine_families(queues.engine.counters, up=queues.up)
 
 
 def _note_target(environ: dict[str, Any]) -> Target | None:

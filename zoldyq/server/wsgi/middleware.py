@@ -6,7 +6,7 @@ and is counted once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import falcon
@@ -30,8 +30,11 @@ from zoldyq.server.wsgi.exchange import CALLER_KEY, send
 class AccessMiddleware:
     """Keeps out who may not come in, and tells browsers what their pages may read."""
 
-    def __init__(self, access: AccessPolicy) -> None:
+    def __init__(
+        self, access: AccessPolicy, server_is_safe: Callable[[Mapping[str, Any]], bool]
+    ) -> None:
         self._access = access
+        self._server_is_safe = server_is_safe
 
     def process_request(self, req: Request, resp: Response) -> None:
         """Find out what the request is, and refuse what must not reach a responder.
@@ -41,7 +44,7 @@ class AccessMiddleware:
             Unauthorized, Forbidden, ForbiddenOrigin, ForbiddenHost: as :meth:`AccessPolicy.admit`.
             NotFound, MethodNotAllowed: as :meth:`Router.find`.
         """
-        if not server_is_safe(req.env):
+        if not self._server_is_safe(req.env):
             raise UnsafeServer(
                 "the queues live in one process and need several threads: run the server with "
                 "--workers 1 --threads N and without --max-requests"
