@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.certificates import SecureAddress, shared_authority, shared_certificate
+from tests.engine.servers import RedisServer
 from tests.helpers import LIMIT, wait_until
 
 ROOT = Path(__file__).parents[2]
 #: Event loops of the native server, where a test does not say how many: 0 leaves it to the server.
 REACTORS = int(os.environ.get("TEST_REACTORS", "0"))
-#: The ways to serve the same contract. "tls" is the native server with a certificate.
-KINDS = ("native", "tls", "waitress", "gunicorn")
+#: The ways to serve the same contract. "tls" is the native server with a certificate, "redis" the
+#: same over queues in Redis.
+KINDS = ("native", "tls", "waitress", "gunicorn", "redis")
 
 _START_LINE = re.compile(r"listens on https?://(\S+):(\d+)")
 _GUNICORN_LINE = re.compile(r"Listening at: http://(\S+):(\d+)")
 #: What gunicorn's worker logs once the application is there.
 _GUNICORN_READY = "Booting worker with pid"
+
+
+@functools.cache
+def shared_redis() -> RedisServer:
+    """The redis-server of this test run, started when it is first asked for."""
+    server = RedisServer(Path(tempfile.mkdtemp(prefix="zoldyq-redis-")))
+    atexit.register(server.stop)
+    return server
 
 
 class ServerProcess:
@@ -97,6 +110,10 @@ def launch(
     if kind == "tls":
         kind = "native"
         settings.setdefault("tls_cert", shared_certificate())
+    if kind == "redis":
+        # Queues of its own in a Redis that all tests share.
+        settings = {"backend": shared_redis().url, "redis_prefix": folder.name, **settings}
+        kind = "native"
     if kind == "gunicorn":
         command = ["-m", "gunicorn", "-c", "contrib/gunicorn.conf.py", *flags]
     elif switch_interval is None:

@@ -16,7 +16,14 @@ def test_health_tells_how_the_queues_are(api: Api, queue: str) -> None:
     assert response.status == 200
     assert response.headers["cache-control"] == "no-store"
     document = response.json()
-    assert set(document) == {"status", "uptime_seconds", "version", "total_queues", "queues"}
+    assert set(document) == {
+        "status",
+        "uptime_seconds",
+        "version",
+        "backend",
+        "total_queues",
+        "queues",
+    }
     assert (document["status"], document["version"]) == ("healthy", __version__)
     assert document["uptime_seconds"] > 0
     assert document["total_queues"] == len(document["queues"])
@@ -57,6 +64,8 @@ def test_metrics_agree_with_the_statistics(api: Api, queue: str) -> None:
         "zoldyq_dequeue_timeout_total": 1,
         "zoldyq_put_back_total": 0,
         "zoldyq_purged_total": 2,
+        "zoldyq_expired_total": 0,
+        "zoldyq_overflow_dropped_total": 0,
     }
 
 
