@@ -3,7 +3,8 @@
 Each class says all that is fixed about an error: the stable ``code`` for programs, the HTTP
 ``status`` and ``headers`` of the reply, and whether the connection ``closes`` after it. An
 instance adds a text for people that says what to do, and ``details`` for people and programs.
-Replies, the OpenAPI document and the client follow from these classes.
+Replies, the OpenAPI document and the client follow from these classes. The module is long because
+every refusal stands in it, with nothing but a name, a text and a number each.
 
 ::
 

@@ -5,7 +5,8 @@ is repeated with its number until it has a reply, so it takes effect once. Messa
 brings are confirmed, by the next call or by a command of its own, before anybody is told of them: a
 front end that dies in between leaves them where another finds them.
 
-Everything here runs on the thread of the engine's loop.
+Everything here runs on the thread of the engine's loop. The module is long because it is one state
+machine: what a reply means depends on all that is wanted, under way and given.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The queues of this server in Redis: channels, the index of names, and what time brings.
 
 An engine belongs to one event loop and one front end. Other threads enter through the loop's door.
+The module is long because its parts (calls, beats, audit, index) change the same few fields.
 """
 
 from __future__ import annotations

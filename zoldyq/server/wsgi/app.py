@@ -149,19 +149,8 @@ def create_app(
     elif manager is None:
         manager = make_queues(settings)
         keeper = Housekeeper(manager)
-    limits = Limits(settings.max_timeout, settings.max_count, settings.max_body_bytes)
-    remote = settings.backend != "memory"
-    operations = (
-        RemoteOperations(cast(RemoteQueues, manager), limits)
-        if remote
-        else Operations(cast(Queues, manager), limits)
-    )
-    access = AccessPolicy(
-        settings.tokens,
-        settings.cors_origins,
-        tokens=read_tokens(Path(settings.tokens_file)) if settings.tokens_file else (),
-        hosts=(settings.host, *settings.allowed_hosts),
-    )
+    operations = _operations(settings, manager)
+    access = _access(settings)
     sessions = WebSocketSessions(
         operations,
         access,
@@ -179,7 +168,7 @@ def create_app(
         connections=connections,
         limits={name: getattr(settings, name) for name in LIMITS},
         per_queue=settings.metrics_queues,
-        engine=partial(_engine_metrics, manager) if remote else tuple,
+        engine=partial(_engine_metrics, manager) if _is_remote(settings) else tuple,
     )
     return ZoldyQApp(
         operations,
@@ -188,6 +177,26 @@ def create_app(
         metrics,
         max_waiting=settings.max_waiting,
         keeper=keeper,
+    )
+
+
+def _is_remote(settings: Settings) -> bool:
+    return settings.backend != "memory"
+
+
+def _operations(settings: Settings, queues: QueueSet) -> Operations:
+    limits = Limits(settings.max_timeout, settings.max_count, settings.max_body_bytes)
+    if _is_remote(settings):
+        return RemoteOperations(cast(RemoteQueues, queues), limits)
+    return Operations(cast(Queues, queues), limits)
+
+
+def _access(settings: Settings) -> AccessPolicy:
+    return AccessPolicy(
+        settings.tokens,
+        settings.cors_origins,
+        tokens=read_tokens(Path(settings.tokens_file)) if settings.tokens_file else (),
+        hosts=(settings.host, *settings.allowed_hosts),
     )
 
 
