@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from tests.certificates import SecureAddress
 from tests.contract.conftest import Start
 from tests.contract.raw import Api, Response
 from tests.contract.servers import ServerProcess
@@ -234,10 +235,12 @@ def test_what_the_file_declares_is_there_and_the_rest_is_not(
     assert api.get("/queues/metrics.cpu/dequeue").status == 204
     if kind != "waitress":
         url = declared.url.replace("http", "ws") + "/queues/metrics.cpu"
-        with pytest.raises(InvalidStatus) as refusal, connect(f"{url}/dequeue"):
+        address = declared.address
+        tls = {"ssl": address.context} if isinstance(address, SecureAddress) else {}
+        with pytest.raises(InvalidStatus) as refusal, connect(f"{url}/dequeue", **tls):
             pass
         assert refusal.value.response.status_code == 404
-        with connect(f"{url}/enqueue") as producer:
+        with connect(f"{url}/enqueue", **tls) as producer:
             producer.send('{"payload": 1}')
             assert json.loads(producer.recv(LIMIT))["error"] == "queue_not_found"
     assert list(api.get("/queues").json()["queues"]) == ["emails"]

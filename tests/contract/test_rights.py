@@ -281,8 +281,9 @@ class TestReload:
         assert len(errors) == 1
         assert reason in errors[0]
 
-    def test_without_a_file_nothing_happens(self, own_kind: str, run_server: Start) -> None:
-        server = run_server(own_kind, drain_seconds=0)
+    @pytest.mark.parametrize("server_kind", ["native", "waitress"])
+    def test_without_a_file_nothing_happens(self, server_kind: str, run_server: Start) -> None:
+        server = run_server(server_kind, drain_seconds=0)
         server.signal(signal.SIGHUP)
         wait_until(lambda: "no file to read again" in server.log.read_text())
         assert Api(server.address).get("/live").status == 200
