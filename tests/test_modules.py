@@ -48,6 +48,7 @@ ELSEWHERE = {
     "config/setting": "config/test_settings",
     "config/sources": "config/test_settings",
     "config/table": "config/test_settings",
+    "contract/defaults": "config/test_settings",
     "contract/routes": "server/api/test_router",
     "engine/address": "engine/test_front_ends",
     "engine/call": "engine/test_engine",

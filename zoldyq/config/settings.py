@@ -24,6 +24,7 @@ from zoldyq.config.policies import POLICY_KINDS, DeclaredQueue, fields_for
 from zoldyq.config.setting import Setting, declared_settings, setting
 from zoldyq.config.sources import read_sources
 from zoldyq.config.units import Bytes, Seconds
+from zoldyq.contract import defaults
 from zoldyq.contract.errors import InvalidSetting
 
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
@@ -54,33 +55,39 @@ class Settings:
         "(redis://, rediss:// or unix://)",
     )
     redis_prefix: str = setting(
-        "zoldyq", KeyPrefix(), "What the keys of this server in Redis begin with"
+        defaults.REDIS_PREFIX, KeyPrefix(), "What the keys of this server in Redis begin with"
     )
     redis_lease: float = setting(
-        3.0,
+        defaults.REDIS_LEASE,
         Seconds(0.1, 300),
         "Time after which a server that gives no sign loses its places in the lines in Redis",
     )
     redis_timeout: float = setting(
-        2.0, Seconds(0.01, 300), "Time that Redis has to answer before the connection is cut"
+        defaults.REDIS_TIMEOUT,
+        Seconds(0.01, 300),
+        "Time that Redis has to answer before the connection is cut",
     )
     redis_grace: float = setting(
-        5.0, Seconds(0, 3600), "Time that requests wait for Redis while it is away"
+        defaults.REDIS_GRACE, Seconds(0, 3600), "Time that requests wait for Redis while it is away"
     )
     redis_start_seconds: float = setting(
         30.0, Seconds(0, 3600), "Time that Redis has to be there when the server starts"
     )
     redis_wait_replicas: int = setting(
-        0, Whole(0, 100), "Replicas that must have a message before it counts as queued"
+        defaults.REDIS_WAIT_REPLICAS,
+        Whole(0, 100),
+        "Replicas that must have a message before it counts as queued",
     )
-    redis_wait_seconds: float = setting(0.1, Seconds(0.001, 60), "Time that replicas have for that")
+    redis_wait_seconds: float = setting(
+        defaults.REDIS_WAIT_SECONDS, Seconds(0.001, 60), "Time that replicas have for that"
+    )
     metrics_queues: bool = setting(
         True,
         Switch(),
         "Whether the metrics have series for each queue; with Redis one server is enough",
     )
     default_queue_capacity: int = setting(
-        100_000,
+        defaults.QUEUE_CAPACITY,
         POLICY_KINDS["capacity"],
         "Messages that a queue holds unless it has a capacity of its own",
         flag="--capacity",
@@ -113,37 +120,53 @@ class Settings:
     auto_create: bool = setting(
         True, Switch(), "Whether an enqueue, or a consumer that waits, creates the queue it names"
     )
-    max_queues: int = setting(100, Whole(1, 1_000_000), "Queues that may exist at once")
+    max_queues: int = setting(
+        defaults.MAX_QUEUES, Whole(1, 1_000_000), "Queues that may exist at once"
+    )
     max_bytes: int = setting(
-        _GIB, Bytes(_KIB, 1024 * _GIB), "Memory that the messages of all queues may hold"
+        defaults.MAX_BYTES,
+        Bytes(_KIB, 1024 * _GIB),
+        "Memory that the messages of all queues may hold",
     )
     max_body_bytes: int = setting(
-        8 * _MIB, Bytes(_KIB, _GIB), "Largest request body and largest WebSocket message"
+        defaults.MAX_BODY_BYTES,
+        Bytes(_KIB, _GIB),
+        "Largest request body and largest WebSocket message",
     )
-    max_header_bytes: int = setting(16 * _KIB, Bytes(_KIB, _MIB), "Largest request head")
+    max_header_bytes: int = setting(
+        defaults.MAX_HEADER_BYTES, Bytes(_KIB, _MIB), "Largest request head"
+    )
     max_count: int = setting(
-        10_000, Whole(1, 1_000_000), "Messages that one dequeue or peek may ask for"
+        defaults.MAX_COUNT, Whole(1, 1_000_000), "Messages that one dequeue or peek may ask for"
     )
-    max_timeout: float = setting(3600.0, Seconds(0), "Longest time that a request may ask to wait")
+    max_timeout: float = setting(
+        defaults.MAX_TIMEOUT, Seconds(0), "Longest time that a request may ask to wait"
+    )
     head_seconds: float = setting(
-        10.0, Seconds(0.01), "Time a client has to send a whole request head"
+        defaults.HEAD_SECONDS, Seconds(0.01), "Time a client has to send a whole request head"
     )
-    body_seconds: float = setting(60.0, Seconds(0.01), "Time a client has to send a request body")
+    body_seconds: float = setting(
+        defaults.BODY_SECONDS, Seconds(0.01), "Time a client has to send a request body"
+    )
     idle_seconds: float = setting(
-        75.0, Seconds(0.01), "Time after which an idle keep-alive connection is closed"
+        defaults.IDLE_SECONDS,
+        Seconds(0.01),
+        "Time after which an idle keep-alive connection is closed",
     )
     send_seconds: float = setting(
-        30.0, Seconds(0.01), "Time after which a peer that accepts no data is closed"
+        defaults.SEND_SECONDS,
+        Seconds(0.01),
+        "Time after which a peer that accepts no data is closed",
     )
     max_connections: int = setting(
-        16_384, Whole(1, 1_000_000), "Connections that may be open at once"
+        defaults.MAX_CONNECTIONS, Whole(1, 1_000_000), "Connections that may be open at once"
     )
     max_websockets: int = setting(
-        1_000, Whole(0, 100_000), "WebSocket sessions that may be open at once"
+        defaults.MAX_WEBSOCKETS, Whole(0, 100_000), "WebSocket sessions that may be open at once"
     )
     ping_seconds: float = setting(20.0, Seconds(0.01), "Time between the pings of a WebSocket")
     threads: int = setting(
-        16,
+        defaults.THREADS,
         Whole(1, 1_024),
         "Threads that run the WSGI app: everything but enqueue and dequeue, under waitress "
         "everything",
@@ -163,7 +186,9 @@ class Settings:
         5.0, Seconds(0), "Longest time that consumers have to empty the queues at shutdown"
     )
     backlog: int = setting(
-        1_024, Whole(1, 65_535), "Connections that the system holds until they are accepted"
+        defaults.BACKLOG,
+        Whole(1, 65_535),
+        "Connections that the system holds until they are accepted",
     )
     tokens: tuple[str, ...] = setting(
         (),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple
 
+from zoldyq.contract.defaults import QUEUE_CAPACITY
 from zoldyq.contract.errors import InvalidCapacity, InvalidPolicy, UnknownField
 
 __all__ = ["FIELDS", "MAX_BYTES", "MAX_SECONDS", "OVERFLOWS", "Field", "Policy", "check_fields"]
@@ -100,7 +101,7 @@ class Policy:
     """How a queue deals with its messages. None means no bound."""
 
     capacity: int = field(
-        default=100_000,
+        default=QUEUE_CAPACITY,
         metadata=_told(
             "whole",
             "Messages that the queue may hold",

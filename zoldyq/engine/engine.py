@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from zoldyq.contract import defaults
 from zoldyq.contract.errors import (
     BackendError,
     BackendUnavailable,
@@ -64,13 +65,13 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     long Redis may take to answer; ``grace`` how long a request waits while Redis is away.
     """
 
-    prefix: str = "zoldyq"
-    lease: float = 3.0
-    timeout: float = 2.0
-    grace: float = 5.0
-    wait_replicas: int = 0
-    wait_seconds: float = 0.1
-    max_queues: int = 100
+    prefix: str = defaults.REDIS_PREFIX
+    lease: float = defaults.REDIS_LEASE
+    timeout: float = defaults.REDIS_TIMEOUT
+    grace: float = defaults.REDIS_GRACE
+    wait_replicas: int = defaults.REDIS_WAIT_REPLICAS
+    wait_seconds: float = defaults.REDIS_WAIT_SECONDS
+    max_queues: int = defaults.MAX_QUEUES
     auto_create: bool = True
 
 

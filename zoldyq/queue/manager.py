@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from zoldyq.contract import defaults
 from zoldyq.contract.errors import QueueClosed
 from zoldyq.contract.policy import Policy, check_fields
 from zoldyq.contract.statistics import QueueStats
@@ -41,9 +42,9 @@ class QueueManager(BlockingCalls):
 
     def __init__(
         self,
-        default_capacity: int = 100_000,
-        max_queues: int = 100,
-        max_bytes: int = 1 << 30,
+        default_capacity: int = defaults.QUEUE_CAPACITY,
+        max_queues: int = defaults.MAX_QUEUES,
+        max_bytes: int = defaults.MAX_BYTES,
         *,
         policy_of: Callable[[str], Policy] | None = None,
         declared: Iterable[str] = (),

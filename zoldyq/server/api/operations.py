@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from zoldyq import __version__, wire
+from zoldyq.contract import defaults
 from zoldyq.contract.errors import BackendUnavailable, BodyTooLarge
 from zoldyq.contract.policy import check_fields
 from zoldyq.contract.routes import ROUTES
@@ -39,9 +40,9 @@ from zoldyq.wire import Buffer, Reply, documents
 class Limits(msgspec.Struct, frozen=True):
     """What a single request may ask for: seconds, messages and bytes."""
 
-    max_timeout: float = 3600.0
-    max_count: int = 10_000
-    max_body_bytes: int = 8 << 20
+    max_timeout: float = defaults.MAX_TIMEOUT
+    max_count: int = defaults.MAX_COUNT
+    max_body_bytes: int = defaults.MAX_BODY_BYTES
 
     def check_body(self, size: int) -> None:
         """Accept the size of a body in bytes, or raise BodyTooLarge."""

@@ -11,6 +11,7 @@ from wsgiref.types import WSGIApplication
 
 import msgspec
 
+from zoldyq.contract import defaults
 from zoldyq.contract.errors import TooManyConnections, TooManyWebSockets
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Operations
@@ -40,12 +41,12 @@ _REFUSED_POLITELY = 128
 class NativeLimits(msgspec.Struct, frozen=True):
     """What all clients together may take: bytes of a request head, and numbers of the rest."""
 
-    max_header_bytes: int = 16 << 10
-    max_connections: int = 16_384
-    max_websockets: int = 1_000
-    threads: int = 16
+    max_header_bytes: int = defaults.MAX_HEADER_BYTES
+    max_connections: int = defaults.MAX_CONNECTIONS
+    max_websockets: int = defaults.MAX_WEBSOCKETS
+    threads: int = defaults.THREADS
     reactors: int = 1
-    backlog: int = 1024
+    backlog: int = defaults.BACKLOG
 
 
 #: How long an event loop gets to forget its heads, in seconds.

@@ -19,6 +19,7 @@ from typing import Protocol
 import msgspec
 
 from zoldyq import wire
+from zoldyq.contract import defaults
 from zoldyq.contract.errors import RequestTimeout, ZoldyQError
 from zoldyq.server.api.operations import Operations
 from zoldyq.server.api.waits import Wait
@@ -42,10 +43,10 @@ _PARKED = State.PARKED
 class Times(msgspec.Struct, frozen=True):
     """How long a client may take, in seconds."""
 
-    head: float = 10.0
-    body: float = 60.0
-    idle: float = 75.0
-    send: float = 30.0
+    head: float = defaults.HEAD_SECONDS
+    body: float = defaults.BODY_SECONDS
+    idle: float = defaults.IDLE_SECONDS
+    send: float = defaults.SEND_SECONDS
 
 
 class Clock(Protocol):
