@@ -138,13 +138,17 @@ def be_killed(life: Life, what: str, url: str, folder: Path) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_until(lambda: journal.exists() or process.poll() is not None)  # noqa: B023
+        # A program that starts when the producers have ended writes nothing.
+        wait_until(
+            lambda: journal.exists() or process.poll() is not None or life.enough.is_set()  # noqa: B023
+        )
         life.enough.wait(dice.uniform(*LIVES))
         if process.poll() is not None:
             life.faults.append(f"the program {what} ended with {process.returncode}")
         process.kill()
         process.wait()
-        written = (line.split() for line in journal.read_text().splitlines())
+        lines = journal.read_text().splitlines() if journal.exists() else []
+        written = (line.split() for line in lines)
         life.ledger.receiver().take(words[1] for words in written if words[0] == "got")
         life.count("kills")
         life.count("may_be_lost", CREDIT if what == "consume" else 1)

@@ -250,10 +250,8 @@ class Life:
     def idle(self) -> None:
         """Fill and drain the queue, and leave it alone until it is gone."""
         receiver = self.ledger.receiver()
-        batches = self._batches(0)
         with Caller(self.api) as caller:
-            while not self.enough.is_set():
-                messages = next(batches)
+            for messages in self._batches(0):
                 body = {"payloads": [payload_of(message, None, 0) for message in messages]}
                 self.ledger.send(messages)
                 answer = caller.request("POST", f"{self.target}/enqueue", body).json()
