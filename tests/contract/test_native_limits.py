@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -192,7 +192,8 @@ def test_a_flood_of_connections_ends_with_the_server_alive(
     api = Api(server.address)
     with ExitStack() as stack:
         for _ in range(400):
-            stack.enter_context(api.wire())
+            with suppress(OSError):  # over TLS a connection too many is cut in its handshake
+                stack.enter_context(api.wire())
     wait_until(lambda: _is_alive(api))
 
 
