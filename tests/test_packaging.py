@@ -81,9 +81,9 @@ def test_the_command_of_the_wheel_is_there(wheel: zipfile.ZipFile) -> None:
 
 
 def test_every_package_that_is_imported_is_a_dependency() -> None:
+    requirements = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["redis"]]
     declared = {
-        re.split(r"[^\w-]", requirement)[0].replace("-", "_")
-        for requirement in PROJECT["dependencies"]
+        re.split(r"[^\w-]", requirement)[0].replace("-", "_") for requirement in requirements
     }
     assert foreign_imports(ROOT / "zoldyq") <= declared
 
