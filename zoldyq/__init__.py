@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    # Only when it is asked for: the server, and whoever embeds the queues, need no HTTP client.
+    # Only when it is asked for: the server and embedded queues need no HTTP client.
     if name == "Client":
         from zoldyq.client import Client
 

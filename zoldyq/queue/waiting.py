@@ -91,7 +91,7 @@ class Waiting(Store):
                         never_fits(self.name, self._policy, place.payloads) or self._queue_full()
                     )
                     self._queue_full_total += expired
-                # Whoever stood behind a large batch may fit once it is gone.
+                # A producer behind a large batch may fit once that is gone.
                 woken = self._admit_producers()
                 self._look_for_detours()
         wake_all(woken)

@@ -202,7 +202,7 @@ class Operations:
     ) -> Delivery | Wait[Delivery]:
         """Take messages for a stream, or stand in line for them as long as the stream lives.
 
-        This is :meth:`dequeue` without rendering: whoever gets a delivery owns its messages, and
+        This is :meth:`dequeue` without rendering: the caller owns the messages it gets, and
         returns to the queue what could not be written.
         """
         began = perf_counter()

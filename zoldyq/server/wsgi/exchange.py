@@ -30,7 +30,7 @@ _NO_CONTENT = 204
 class Handover:
     """The owner of what one request takes from a queue; also the body that carries it.
 
-    Whoever calls an operation assigns what it returned to ``outcome`` at once. A wait that was
+    The caller of an operation assigns what it returned to ``outcome`` at once. A wait that was
     not finished is abandoned at the end, and messages that were not written go back.
 
     It is a body as PEP 3333 has it: a server asks for the next piece once it has written the last

@@ -51,7 +51,7 @@ class Door:
                 _log.exception("an unexpected error in the event loop")
 
     def close(self) -> None:
-        """Close both ends; whoever enters from now on is not heard."""
+        """Close both ends; calls that enter from now on are not made."""
         with self._lock:
             self._closed = True
         self._inside.close()
