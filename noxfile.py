@@ -104,3 +104,10 @@ def policies(session: nox.Session) -> None:
     """Load queues with every policy for ten minutes, and account for every message."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.trust.policies", *session.posargs)
+
+
+@nox.session
+def tls_scan(session: nox.Session) -> None:
+    """Ask what the TLS port accepts, and compare with what is recommended: sslyze."""
+    session.install("-e", ".[test]", "sslyze>=6.3")
+    session.run("python", "-m", "tests.trust.tls_scan", *session.posargs)

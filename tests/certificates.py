@@ -12,7 +12,8 @@ from typing import Self
 
 import pytest
 
-_EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
+EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+RSA = ("-newkey", "rsa:2048")
 
 
 class SecureAddress(tuple[str, int]):  # noqa: SLOT001 - it has a context beside the two
@@ -35,20 +36,35 @@ class Authority:
         self.ca = folder / "ca.pem"
         self._key = folder / "ca.key"
         self._issued = 0
-        self._request(name, self.ca, self._key)
+        usage = "keyUsage=critical,keyCertSign,cRLSign"
+        self._request(EC, name, self.ca, self._key, "-addext", usage)
 
-    def issue(self, name: str = "localhost") -> Path:
+    def issue(self, name: str = "localhost", *, key_of: tuple[str, ...] = EC) -> Path:
         """A new certificate with its key in one PEM file, for a server or a client of this name."""
         self._issued += 1
         path = self._folder / f"{name}-{self._issued}.pem"
         certificate, key = path.with_suffix(".crt"), path.with_suffix(".key")
         names = f"subjectAltName=DNS:{name},DNS:localhost,IP:127.0.0.1,IP:::1"
         self._request(
-            *(name, certificate, key, "-CA", str(self.ca), "-CAkey", str(self._key)),
+            *(key_of, name, certificate, key, "-CA", str(self.ca), "-CAkey", str(self._key)),
             *("-addext", names, "-addext", "basicConstraints=critical,CA:FALSE"),
+            *("-addext", "keyUsage=critical,digitalSignature,keyEncipherment"),
         )
         path.write_bytes(certificate.read_bytes() + key.read_bytes())
         return path
+
+    def revoke(self, certificate: Path, into: Path) -> None:
+        """Write a list that revokes a certificate of this authority."""
+        index, configuration = self._folder / "index.txt", self._folder / "ca.cnf"
+        index.touch()
+        configuration.write_text(
+            f"[ca]\ndefault_ca = own\n[own]\ndatabase = {index}\ndefault_md = sha256\n"
+            "default_crl_days = 2\n"
+        )
+        command = ["openssl", "ca", "-config", configuration]
+        command += ["-cert", self.ca, "-keyfile", self._key]
+        for step in (("-revoke", certificate), ("-gencrl", "-out", into)):
+            subprocess.run([*command, *step], check=True, capture_output=True, timeout=60)
 
     def context(self, client: Path | None = None) -> ssl.SSLContext:
         """What a client that trusts this authority connects with, perhaps with a certificate."""
@@ -58,13 +74,15 @@ class Authority:
         return context
 
     @staticmethod
-    def _request(name: str, certificate: Path, key: Path, *more: str) -> None:
+    def _request(
+        kind: tuple[str, ...], name: str, certificate: Path, key: Path, *more: str
+    ) -> None:
         openssl = shutil.which("openssl")
         if openssl is None:
             pytest.skip("needs openssl (Debian: openssl)")
         subprocess.run(
             [
-                *(openssl, "req", "-x509", *_EC, "-subj", f"/CN={name}"),
+                *(openssl, "req", "-x509", *kind, "-nodes", "-days", "2", "-subj", f"/CN={name}"),
                 *("-keyout", str(key), "-out", str(certificate), *more),
             ],
             check=True,

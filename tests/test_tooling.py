@@ -38,6 +38,7 @@ def test_the_sessions_of_nox_are_those_that_people_expect() -> None:
         "reactors",
         "outages",
         "policies",
+        "tls_scan",
     }
     assert expected <= SESSIONS
 

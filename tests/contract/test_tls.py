@@ -22,6 +22,8 @@ from tests.helpers import wait_until
 from zoldyq import Client
 
 LARGE = "x" * 20_000
+#: How a client sees that the server did not accept its certificate.
+REFUSED = (ssl.SSLError, ConnectionResetError, BrokenPipeError)
 
 
 @pytest.fixture
@@ -142,6 +144,28 @@ def test_tls_is_1_2_or_1_3_and_http_1_1(secure: ServerProcess) -> None:
             assert wire.request("GET", "/live").status == 200
 
 
+def test_suites_without_authenticated_encryption_are_refused(secure: ServerProcess) -> None:
+    context = shared_authority().context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA256")
+    with pytest.raises(ssl.SSLError, match="handshake failure"):
+        Wire(SecureAddress.of(secure.host, secure.port, context)).close()
+
+
+def test_no_client_can_choose_a_key_exchange_that_is_costly(secure: ServerProcess) -> None:
+    """With ffdhe8192 a hello that costs its sender nothing keeps the loop busy for 0.1 s."""
+    command = ["openssl", "s_client", "-connect", f"{secure.host}:{secure.port}", "-tls1_3"]
+
+    def reaches(groups: str) -> bool:
+        done = subprocess.run(
+            [*command, "-groups", groups], input=b"", capture_output=True, timeout=60, check=False
+        )
+        return done.returncode == 0
+
+    assert reaches("X25519:P-256")
+    assert not reaches("ffdhe8192")
+
+
 def test_client_and_command_line_speak_it(secure: ServerProcess, queue: str) -> None:
     url, ca = f"https://localhost:{secure.port}", str(shared_authority().ca)
     with Client(url, ca_file=ca) as client:
@@ -168,8 +192,25 @@ class TestClientCertificates:
         self, strict: ServerProcess, tmp_path: Path
     ) -> None:
         for certificate in (None, Authority(tmp_path, "another").issue("client")):
-            with pytest.raises((ssl.SSLError, ConnectionResetError, BrokenPipeError)):
+            with pytest.raises(REFUSED):
                 self.status(strict, certificate)
+
+    def test_one_that_was_revoked_does_not_any_more(
+        self, run_server: Start, tmp_path: Path
+    ) -> None:
+        authority = Authority(tmp_path)
+        kept, revoked = authority.issue("kept"), authority.issue("revoked")
+        file, revocations = tmp_path / "clients.pem", tmp_path / "crl.pem"
+        file.write_bytes(authority.ca.read_bytes())
+        server = run_server("tls", tls_client_ca=file, drain_seconds=0)
+        assert self.status(server, kept) == self.status(server, revoked) == 200
+        authority.revoke(revoked, revocations)
+        file.write_bytes(authority.ca.read_bytes() + revocations.read_bytes())
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: "certificates were read again" in server.log.read_text())
+        assert self.status(server, kept) == 200
+        with pytest.raises(REFUSED):
+            self.status(server, revoked)
 
 
 class TestReload:
