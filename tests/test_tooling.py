@@ -61,7 +61,7 @@ def test_the_fast_session_names_paths_that_exist() -> None:
 def test_a_document_names_only_sessions_that_nox_has(document: str) -> None:
     text = text_of(document)
     named = set(re.findall(r"^session (\w+)$", text, re.MULTILINE))
-    for names in re.findall(r"nox -s ((?:[a-z]+ ?)+)", text):
+    for names in re.findall(r"nox -s ((?:[a-z_]+ ?)+)", text):
         named.update(names.split())
     assert named
     assert named <= SESSIONS
