@@ -193,7 +193,11 @@ def test_a_request_takes_three_system_calls(traced: TracedServer) -> None:
     assert counts["recvfrom"] <= 1.02 * requests
     assert counts["sendto"] <= 1.02 * requests
     assert counts["epoll_wait"] <= 1.02 * requests
-    assert counts.pop("total") <= 3.2 * requests, counts.most_common(8)
+    # Other threads of the server look at the clock and at the memory now and then, and the threads
+    # hand the interpreter to each other then: the slower the machine, the more often.
+    handovers = counts.pop("futex")
+    assert handovers < requests / 2, "the requests wait for a lock"
+    assert counts.pop("total") - handovers <= 3.05 * requests, counts.most_common(8)
 
 
 @pytest.mark.slow
