@@ -223,6 +223,17 @@ class QueuesTests:
         wait_until(lambda: peeked(queues) == [b"2", b"3"])
         assert received(queues) == [b"2", b"3"]
 
+    def test_a_look_at_one_message_passes_over_those_that_expired(self, queues: Queues) -> None:
+        enqueue(queues, b"1", b"2", ttl=SOON)
+        enqueue(queues, b"3")
+
+        def oldest() -> list[bytes]:
+            return [message.payload for message in queues.peek("q").messages]
+
+        assert oldest() == [b"1"]
+        wait_until(lambda: oldest() != [b"1"])
+        assert oldest() == [b"3"]
+
     def test_the_shorter_lifetime_holds(self, queues: Queues) -> None:
         queues.create("q", ttl_seconds=SOON)
         enqueue(queues, b"1", ttl=LATER)

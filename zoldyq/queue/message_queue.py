@@ -10,7 +10,6 @@ Everything is decided under the lock and done after it: ``wake()`` runs without 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from time import sleep
 from typing import Any
 
@@ -259,12 +258,13 @@ class MessageQueue(Quick):
     # -- administration --------------------------------------------------------------------
 
     def peek(self, count: int = 1, max_bytes: int | None = None) -> Delivery:
-        """Look at up to ``count`` of the oldest messages without taking them."""
+        """Look at up to ``count`` of the oldest messages without taking them.
+
+        At most :data:`SECTION` messages that expired behind one that lives are passed over.
+        """
+        self.expire_due()
         with self._lock:
-            messages = list(islice(self._messages, count))
-            if self._mortal:
-                now = now_us()
-                messages = [message for message in messages if self._expiry(message) > now]
+            messages = self._oldest_living(count)
             if max_bytes is not None:
                 del messages[count_within(messages, max_bytes) :]
             return Delivery(messages, len(self._messages))

@@ -167,16 +167,18 @@ class Quick(Waiting, ABC):
             if messages and (
                 not self._detour_out or (self._detour_out == CLOCK and time_ns() < self._soonest_ns)
             ):
-                if count != 1:
-                    return self._take(count, max_bytes)
-                message = messages.popleft()
-                cost = len(message.payload) + MESSAGE_OVERHEAD
-                self._bytes -= cost
-                if self._budget is not None:
-                    self._budget.release(cost)
-                size = len(messages)
-                # A queue in which messages that came back have numbers has no quick way out.
-                return Delivery([message], size, (self._next - size - 1,))
+                if count == 1:
+                    message = messages.popleft()
+                    cost = len(message.payload) + MESSAGE_OVERHEAD
+                    self._bytes -= cost
+                    if self._budget is not None:
+                        self._budget.release(cost)
+                    size = len(messages)
+                    # A queue in which messages that came back have numbers has no quick way out.
+                    return Delivery([message], size, (self._next - size - 1,))
+                delivery = self._take(count, max_bytes)
+                if delivery.messages:  # they may all have expired since the look at the clock
+                    return delivery
         finally:
             release()
         return self._begin_dequeue(count, max_bytes, wake, in_line)

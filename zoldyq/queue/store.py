@@ -289,6 +289,15 @@ class Store(Lifetimes):
 
     # -- looking -----------------------------------------------------------------------------
 
+    def _oldest_living(self, count: int) -> list[Message]:
+        """Return up to ``count`` of the oldest messages but those that have expired."""
+        if not self._mortal:
+            return list(islice(self._messages, count))
+        now = now_us()
+        looked_at = islice(self._messages, count + SECTION)
+        living = (message for message in looked_at if self._expiry(message) > now)
+        return list(islice(living, count))
+
     def _stats(self, waiting_consumers: int, waiting_producers: int) -> QueueStats:
         enqueued = self._next - self._first
         size = len(self._messages)
