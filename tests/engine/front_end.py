@@ -37,6 +37,7 @@ class Reply(msgspec.Struct):
     more: int = 0
     overdue: list[bytes] = []
     bounds: list[int] = []
+    taken_back: bytes = b""
 
     @property
     def payloads(self) -> list[bytes]:

@@ -295,6 +295,19 @@ class TestLifetimes:
         assert a.stats()["size"] == 0
 
 
+def take_back(by: FrontEnd, from_: FrontEnd, age_ms: int = -1000) -> int:
+    """Have one front end take back what another has not confirmed."""
+    keys = [*by.keys[:5], from_.keys[5]]
+    return by._redis("EVAL", scripts.REAP.text, 6, *keys, from_.e, age_ms, by.bell)
+
+
+def confirm(front_end: FrontEnd, number: int = 0) -> int:
+    """Have a front end confirm its last call, or that with this number."""
+    keys = front_end.keys[4:]
+    text = scripts.CONFIRM.text
+    return front_end._redis("EVAL", text, 2, *keys, front_end.e, number or front_end.number)
+
+
 class TestReaping:
     def test_what_was_given_and_never_confirmed_goes_back_to_the_head(
         self, front_end: Make
@@ -302,12 +315,56 @@ class TestReaping:
         dead, alive = front_end("A"), front_end("B")
         dead.enqueue(b"1", b"2", b"3")
         assert dead.dequeue(2) == [b"1", b"2"]
-        keys = [*alive.keys[:5], dead.keys[5]]
-        run = alive._redis
-        assert run("EVAL", scripts.REAP.text, 6, *keys, "A", 60_000, alive.bell) == -1
-        assert run("EVAL", scripts.REAP.text, 6, *keys, "A", -1000, alive.bell) == 2
+        assert take_back(alive, dead, 60_000) == -1
+        assert take_back(alive, dead) == 2
         assert alive.dequeue(5) == [b"1", b"2", b"3"]
         law(alive, 5)
+
+    def test_a_front_end_that_lives_learns_that_its_messages_were_taken_back(
+        self, front_end: Make
+    ) -> None:
+        cut_off, other = front_end("A"), front_end("B")
+        other.enqueue(b"1", b"2")
+        cut_off.dequeue(2)
+        take_back(other, cut_off)
+        assert confirm(cut_off) == 0
+        assert cut_off.call().taken_back == b",%d," % (cut_off.number - 1)
+        assert cut_off.dequeue() == [b"1"]
+        assert confirm(cut_off) == 1
+        assert cut_off.call().taken_back == b""
+
+    def test_a_call_that_comes_again_after_its_messages_were_taken_back_does_not_run(
+        self, front_end: Make
+    ) -> None:
+        cut_off, other = front_end("A"), front_end("B")
+        other.enqueue(b"1")
+        cut_off.call(offers=[([message(b"2", 1)], "", "")], takes=[[1, 1 << 20, ""]])
+        take_back(other, cut_off)
+        again = cut_off.call(number=cut_off.number, offers=[([message(b"2", 1)], "", "")])
+        assert again.state == b"STALE"
+        assert str(cut_off.number).encode() in again.generation
+        assert other.dequeue(5) == [b"1", b"2"]
+
+    def test_a_late_confirmation_leaves_the_next_reply_alone(self, front_end: Make) -> None:
+        a = front_end("A")
+        a.enqueue(b"1", b"2")
+        a.dequeue()
+        a.dequeue()
+        assert confirm(a, a.number - 1) == 1
+        assert a.call(number=a.number).payloads == [b"2"]
+
+    def test_nothing_stays_of_a_dead_front_end(
+        self, front_end: Make, redis: RedisConnection
+    ) -> None:
+        dead, alive = front_end("A"), front_end("B")
+        dead.enqueue(b"1")
+        dead.dequeue()
+        dead.wait()
+        dead.call(takes=[[1, 1 << 20, ""]])
+        confirm(dead)
+        take_back(alive, dead)
+        fields = redis("HKEYS", dead.keys[4])
+        assert {name.decode() for name in fields} == {"#seq"}
 
 
 class TestAdministration:

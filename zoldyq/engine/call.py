@@ -168,12 +168,16 @@ class CallReply(msgspec.Struct, frozen=True):
     more: bool
     overdue: Sequence[str]
     bounds: Bounds
+    taken_back: frozenset[int]
 
 
-def parse_reply(reply: Sequence[Any]) -> CallReply | None:
-    """Return the script's answer; None for a call that came too late to run."""
+def parse_reply(reply: Sequence[Any]) -> CallReply | frozenset[int]:
+    """Return the script's answer; for a call that came too late to run, only ``taken_back``.
+
+    These are numbers of calls whose messages another front end has taken back.
+    """
     if reply[0] != b"OK":
-        return None
+        return _numbers(reply[1])
     served = reply[6]
     return CallReply(
         generation=reply[1],
@@ -190,7 +194,12 @@ def parse_reply(reply: Sequence[Any]) -> CallReply | None:
         more=bool(reply[12]),
         overdue=[each.decode() for each in reply[13]],
         bounds=Bounds(reply[14][0], reply[14][1] or None, reply[14][2], reply[14][3]),
+        taken_back=_numbers(reply[15]),
     )
+
+
+def _numbers(text: bytes) -> frozenset[int]:
+    return frozenset(map(int, text.strip(b",").split(b","))) if text else frozenset()
 
 
 # -- messages as they stand in the list ------------------------------------------------------

@@ -12,6 +12,7 @@ machine: what a reply means depends on all that is wanted, under way and given.
 from __future__ import annotations
 
 import itertools
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -80,8 +81,8 @@ class Host(Protocol):
     ) -> None:
         """Run a script until it has a reply, or an error that repeating cannot cure."""
 
-    def confirm(self, key: str, on_reply: Callable[[Any], None]) -> None:
-        """Delete a stored reply, until that has a reply."""
+    def confirm(self, keys: Keys, number: int, on_reply: Callable[[Any], None]) -> None:
+        """Confirm the reply to call ``number``, until that has a reply: 0 if it was taken back."""
 
     def reserve(self, name: str, on_done: Callable[[Creation | ZoldyQError], None]) -> None:
         """Put a name into the index, so that its queue may be created."""
@@ -130,7 +131,8 @@ class Channel:
         self._returned: list[tuple[int, bytes]] = []  # by number, for they go back in order
         self._places: dict[str, Take] = {}  # by token, in the order of the line
         self._room: dict[str, Offer] = {}
-        self._given: list[tuple[Take, Delivery]] = []  # arrived and not confirmed
+        self._given: list[tuple[Take | None, Delivery]] = []  # arrived and not confirmed
+        self._given_by = 0  # the number of the call that brought it
         self._flight: _Flight | None = None
         self._confirming = False
         self._reserving = False
@@ -191,7 +193,7 @@ class Channel:
             self._call()
         elif self._given:
             self._confirming = True
-            self._host.confirm(self.keys.reply, self._confirmed)
+            self._host.confirm(self.keys, self._given_by, self._confirmed)
 
     @property
     def generation(self) -> bytes:
@@ -228,7 +230,8 @@ class Channel:
         if self._flight is not None:
             sent = [*self._flight.offers, *self._flight.takes]
         leaving = [place for place in self._leaving if place.expired]
-        places = itertools.chain(self._offers, self._takes, sent, leaving)
+        given = [take for take, _ in self._given if take is not None]
+        places = itertools.chain(self._offers, self._takes, sent, leaving, given)
         for place in list(places):
             if not place.settled and place.began < moment:
                 unknown = isinstance(place, Offer) and place.sent
@@ -331,10 +334,10 @@ class Channel:
             return
         self._flight = None
         answer = parse_reply(reply)
-        if answer is None:
-            self._lost(flight)
-        else:
+        if isinstance(answer, CallReply):
             self._absorb(flight, answer)
+        else:
+            self._lost(flight, answer)
 
     def _refused_by_redis(self, flight: _Flight, error: Exception) -> None:
         """React to an error that repeating cannot cure. The script has changed nothing."""
@@ -356,24 +359,25 @@ class Channel:
         self._leaving += [place for place in flight.leaving if not place.settled]
         self._returned += flight.returned
 
-    def _lost(self, flight: _Flight) -> None:
+    def _lost(self, flight: _Flight, taken_back: frozenset[int]) -> None:
         """Deal with a call whose reply is gone for good: another has taken back what it brought."""
+        self._settle_given(taken_back)
         reason = BackendUnavailable(
             "the backend's answer was lost: it may be queued, or not", queued="unknown"
         )
         for offer in flight.offers:
             self._settle(offer, error=reason)
         takes = [take for take in flight.takes if not take.settled]
-        for take in takes:
-            take.state = State.QUEUED
-        self._takes.extendleft(reversed(takes))
+        self._ask_again(takes)
+        self._stand_again()  # nobody knows which places are still in line
         self._host.want_flush(self)
 
     # -- the reply ---------------------------------------------------------------------------
 
     def _absorb(self, flight: _Flight, reply: CallReply) -> None:
         self._host.note_time(reply.now_us, flight.sent_us)
-        self._settle_given()  # the new number has confirmed it
+        self._settle_given(reply.taken_back)  # the new number has confirmed it
+        self._given_by = flight.words.number
         if self._generation and reply.generation != self._generation:
             self._end_generation()
         self._generation = reply.generation
@@ -443,10 +447,9 @@ class Channel:
 
     def _give(self, take: Take | None, raw: list[bytes], reply: CallReply) -> None:
         numbers = self._host.next_numbers(len(raw))
-        if take is None or take.gone or take.settled:
-            self.put_back(numbers, raw)
-            return
-        take.state = State.GIVEN
+        if take is not None:
+            take.state = State.GIVEN
+            take.began = time.monotonic()
         messages = [unpack_message(each) for each in raw]
         self._given.append((take, Delivery(messages, reply.size, numbers)))
 
@@ -469,15 +472,24 @@ class Channel:
             given, self._given = self._given, []
             failure = self._host.refusal(reply)
             for take, _ in given:
-                self._settle(take, error=failure)
+                if take is not None:
+                    self._settle(take, error=failure)
         else:
-            self._settle_given()
+            self._settle_given(frozenset() if reply else frozenset({self._given_by}))
         self._host.want_flush(self)
 
-    def _settle_given(self) -> None:
+    def _settle_given(self, taken_back: frozenset[int]) -> None:
+        """Hand out what was confirmed; if it was taken back, ask for messages once more."""
         given, self._given = self._given, []
+        if self._given_by in taken_back:
+            takes = [take for take, _ in given if take is not None and not take.settled]
+            self._ask_again(takes)
+            return
         for take, delivery in given:
-            self._settle(take, delivery=delivery)
+            if take is None:
+                self._return(delivery)
+            else:
+                self._settle(take, delivery=delivery)
 
     # -- queues that come and go ---------------------------------------------------------------
 
@@ -512,11 +524,7 @@ class Channel:
         self._leaving = []
         for take in takes:
             self._settle(take, delivery=Delivery([], 0))
-        for offer in offers:
-            offer.state = State.QUEUED
-            offer.token = ""
-        self._offers.extendleft(reversed(offers))
-        self._drop_gone()
+        self._ask_again(offers)
 
     def _stand_again(self) -> None:
         """Take new places, in their order, for those that a broken connection has made void."""
@@ -525,14 +533,8 @@ class Channel:
         offers, self._room = list(self._room.values()), {}
         self._turns.clear()
         self._leaving = []
-        places: list[Place] = [*takes, *offers]
-        self._host.count_rejoined(len(places))
-        for place in places:
-            place.state = State.QUEUED
-            place.token = ""
-        self._takes.extendleft(reversed(takes))
-        self._offers.extendleft(reversed(offers))
-        self._drop_gone()
+        self._host.count_rejoined(len(takes) + len(offers))
+        self._ask_again([*takes, *offers])
 
     # -- helpers -----------------------------------------------------------------------------
 
@@ -543,11 +545,21 @@ class Channel:
     def _token(self, *numbers: int) -> str:
         return "|".join([self._epoch_name, str(next(self._tokens)), *map(str, numbers)])
 
-    def _drop_gone(self) -> None:
-        queued: list[Place] = [*self._takes, *self._offers]
-        for place in queued:
+    def _ask_again(self, places: Sequence[Place]) -> None:
+        """Have operations go with the next call, in front of all others and in their order."""
+        now = time.monotonic()
+        for place in reversed(places):
             if place.gone:
-                self._drop(place)
+                place.state = State.SETTLED
+                place.settled = True
+                continue
+            place.state = State.QUEUED
+            place.token = ""
+            place.began = now
+            if isinstance(place, Take):
+                self._takes.appendleft(place)
+            else:
+                self._offers.appendleft(place)
 
     def _drop(self, place: Place) -> None:
         """End an operation that nobody wants any more, and that no call has carried yet."""

@@ -53,6 +53,9 @@ _SWEEP_MS = 400
 _SWEEP_QUEUES = 1_000
 #: How long a channel that nobody uses is kept, in seconds.
 _CHANNEL_SECONDS = 60.0
+#: After so many leases without a call, what a front end has not confirmed is taken back. call.lua
+#: has the same number.
+_OVERDUE_LEASES = 3
 #: How often a server that is away is spoken of in the log, in seconds.
 _SAY_SECONDS = 5.0
 _NEVER = float("inf")
@@ -282,9 +285,11 @@ class Engine:
         command = Command(keys[0], words, timed, script, subscribe, replicated)
         self._send(command)
 
-    def confirm(self, key: str, on_reply: Callable[[Any], None]) -> None:
-        """Delete a stored reply."""
-        self._send(Command(key, ["DEL", key], on_reply))
+    def confirm(self, keys: Keys, number: int, on_reply: Callable[[Any], None]) -> None:
+        """Confirm the reply to a call; the reply is 0 if another has taken it back."""
+        words: list[Word] = ["EVALSHA", scripts.CONFIRM.digest, 2, keys.known, keys.reply]
+        words += [self.front_end, number]
+        self._send(Command(keys.known, words, on_reply, scripts.CONFIRM))
 
     def reserve(self, name: str, on_done: Callable[[Creation | ZoldyQError], None]) -> None:
         """Put a name into the index, so that its queue may be created on demand."""
@@ -355,20 +360,25 @@ class Engine:
     def reap(self, name: str, front_ends: Sequence[str]) -> None:
         """Take back what front ends that seem to be dead were given.
 
-        Only a front end that has itself had prompt answers for as long may judge others.
+        Being wrong costs order and work, for a front end that lives learns that its messages were
+        taken back and asks again.
         """
-        if (
-            self._down_since is not None
-            or self._now < self._healthy_since + 10 * self.settings.lease
-        ):
+        if not self._may_judge:
             return
         ours = Keys(self.settings.prefix, name, self.front_end)
         for front_end in front_ends:
             keys = ours.of_reply(front_end)
-            age = 10 * self.lease_ms
+            age = _OVERDUE_LEASES * self.lease_ms
             words: list[Word] = ["EVALSHA", scripts.REAP.digest, len(keys), *keys, front_end, age]
             words.append(ours.bell)
             self._send(Command(keys[0], words, self._reaped, scripts.REAP))
+
+    @property
+    def _may_judge(self) -> bool:
+        """Whether this front end has itself had prompt answers for so long that it may call others
+        dead."""
+        since = self._healthy_since + _OVERDUE_LEASES * self.settings.lease
+        return self._down_since is None and self._now >= since
 
     def next_numbers(self, count: int) -> range:
         """Return numbers for messages that arrive, growing."""
@@ -543,8 +553,9 @@ class Engine:
 
     def _sweep(self) -> None:
         """Let time do its work on all queues, unless another front end is about to."""
-        words: list[str | bytes | int] = ["SET", f"{self.settings.prefix}:sweeper", self.front_end]
-        words += ["NX", "PX", _SWEEP_MS]
+        # One that may not call others dead yet must not keep the others from doing so.
+        key = f"{self.settings.prefix}:{'sweeper' if self._may_judge else 'sweeper:new'}"
+        words: list[str | bytes | int] = ["SET", key, self.front_end, "NX", "PX", _SWEEP_MS]
         self.ask_index(words, self._may_sweep)
 
     def _may_sweep(self, reply: Any) -> None:
@@ -560,7 +571,7 @@ class Engine:
         self._sweep_from = chosen[-1] if len(chosen) == _SWEEP_QUEUES else ""
         for name in chosen:
             bell = Keys(self.settings.prefix, name, self.front_end).bell
-            words: list[str | bytes | int] = [bell, self.front_end, 10 * self.lease_ms]
+            words: list[str | bytes | int] = [bell, self.front_end, _OVERDUE_LEASES * self.lease_ms]
             self._ask(name, scripts.SWEEP, words, partial(self._swept, name))
 
     def _swept(self, name: str, reply: Any) -> None:

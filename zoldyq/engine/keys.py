@@ -8,12 +8,14 @@ from collections.abc import Sequence
 class Keys:
     """The keys and channels of queue ``name``, as front end ``front_end`` uses them."""
 
-    __slots__ = ("bell", "channel", "of_call", "of_queue", "reply")
+    __slots__ = ("bell", "channel", "known", "of_call", "of_queue", "reply")
 
     def __init__(self, prefix: str, name: str, front_end: str) -> None:
         base = f"{prefix}:{{{name}}}:"
         #: The five keys that every script of a queue gets: hash, messages, lines, front ends.
         self.of_queue: Sequence[str] = tuple(base + key for key in "hmwrl")
+        #: The hash of what is known of front ends.
+        self.known = f"{base}l"
         #: The stored reply to this front end's last call.
         self.reply = f"{base}f:{front_end}"
         self.of_call: Sequence[str] = (*self.of_queue, self.reply)

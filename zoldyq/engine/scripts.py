@@ -33,6 +33,7 @@ def _script(name: str, flags: str = "", *, of_queue: bool = True) -> Script:
 
 CALL = _script("call")
 CALL_WITHOUT_MEMORY = _script("call", "allow-oom")
+CONFIRM = _script("confirm", "allow-oom", of_queue=False)
 REAP = _script("reap", "allow-oom")
 STATS = _script("stats", "no-writes")
 PEEK = _script("peek", "no-writes")
@@ -49,6 +50,7 @@ SELF_TEST = _script("selftest", "allow-oom", of_queue=False)
 ALL = (
     CALL,
     CALL_WITHOUT_MEMORY,
+    CONFIRM,
     REAP,
     STATS,
     PEEK,

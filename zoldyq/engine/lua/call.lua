@@ -3,6 +3,7 @@
 -- Fields of L, for a front end `e` whose places are numbered by epochs `e.k`:
 --   e.k     until when its places hold, in milliseconds     x|e.k   its places are void
 --   n|e     the number of its last call                     f|e     when its last reply was stored
+--   r|e     numbers of calls whose messages were taken back before they were confirmed: ',8,9,'
 --   #seq    the last number given to a place in line
 -- F (key 6) holds the number and the reply of the front end's last call, until it is confirmed.
 --
@@ -23,6 +24,8 @@ local bell = request[12]        -- prefix of the channels on which this queue's 
 local next_payload = 2 + returned
 
 local F = KEYS[6]
+-- After so many leases without a call, what a front end has not confirmed is taken back.
+local OVERDUE_LEASES = 3
 -- The most dead places to strike off in one call: about 3 ms of work.
 local STRIKES = 2000
 
@@ -30,13 +33,22 @@ local STRIKES = 2000
 
 -- A call whose reply was lost comes again with its number, and gets the reply that was stored. A late
 -- packet of an older call must not run again.
-local last = tonumber(redis_call('HGET', L, 'n|' .. front_end))
+local seen = redis_call('HMGET', L, 'n|' .. front_end, 'r|' .. front_end)
+local last, taken_back = tonumber(seen[1]), seen[2] or ''
 if last and number <= last then
   local stored = redis_call('GET', F)
   if stored and tonumber(string.sub(stored, 1, 16)) == number then
     return cmsgpack.unpack(string.sub(stored, 17))
   end
-  return {'STALE'}
+  return {'STALE', taken_back}
+end
+-- This call would confirm the last reply. If its messages were taken back, the front end must not hand them out.
+if taken_back ~= '' and last then
+  if string.find(taken_back, ',' .. last .. ',', 1, true) then
+    redis_call('HSET', L, 'r|' .. front_end, ',' .. last .. ',')  -- of older ones nobody asks any more
+  else
+    redis_call('HDEL', L, 'r|' .. front_end)
+  end
 end
 
 local added = 0        -- messages that this call has put into the list
@@ -121,7 +133,7 @@ local function holds(epoch, tell)
       rung[epoch] = true
     end
     alive[epoch] = good
-    if not good then redis_call('HSET', L, 'x|' .. epoch, 1) end
+    if till and not good then redis_call('HSET', L, 'x|' .. epoch, 1) end
   end
   return alive[epoch]
 end
@@ -358,11 +370,11 @@ redis_call('HSET', L, unpack(known))
 local bounds = {queue.capacity or 0, queue.max_bytes or 0, queue.bytes, redis_call('ZCARD', R)}
 
 -- At a beat: front ends whose unconfirmed replies may have to be taken back.
-local overdue = beat and overdue_front_ends(front_end, 10 * lease_ms) or {}
+local overdue = beat and overdue_front_ends(front_end, OVERDUE_LEASES * lease_ms) or {}
 
 local reply = {
   'OK', queue.generation, math.max(size - redis_call('ZCARD', W), 0), whole(now_us),
-  offered, left, served, taken, given, my_places_void, kept, my_turn, more, overdue, bounds,
+  offered, left, served, taken, given, my_places_void, kept, my_turn, more, overdue, bounds, taken_back,
 }
 redis_call('SET', F, string.format('%016d', number) .. cmsgpack.pack(reply))
 return reply
