@@ -100,6 +100,13 @@ def outages(session: nox.Session) -> None:
 
 
 @nox.session
+def engine(session: nox.Session) -> None:
+    """Kill, freeze and cut off front ends and their Redis, and account for every message."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.trust.engine", *session.posargs)
+
+
+@nox.session
 def policies(session: nox.Session) -> None:
     """Load queues with every policy for ten minutes, and account for every message."""
     session.install("-e", ".[test]")

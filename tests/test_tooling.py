@@ -39,6 +39,7 @@ def test_the_sessions_of_nox_are_those_that_people_expect() -> None:
         "outages",
         "policies",
         "tls_scan",
+        "engine",
     }
     assert expected <= SESSIONS
 

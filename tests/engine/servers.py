@@ -27,9 +27,14 @@ class RedisServer:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = _free_port()
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        command += ["--dir", str(folder), "--logfile", str(folder / "log"), *options]
-        self.process = subprocess.Popen(command)
+        self._command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
+        self._command += ["--save", "", "--dir", str(folder), "--logfile", str(folder / "log")]
+        self._command += options
+        self.start()
+
+    def start(self) -> None:
+        """Begin, on the same port each time, and wait until it answers."""
+        self.process = subprocess.Popen(self._command)
         wait_until(self._answers, 20)
 
     @property
