@@ -20,9 +20,8 @@ ENV PATH=/opt/zoldyq/bin:$PATH \
 # By number, so that Kubernetes can tell that it is not root.
 USER 10001
 EXPOSE 9000
-# Follows ZOLDYQ_PORT; a port given as a flag is not seen here. The empty ProxyHandler keeps a
-# proxy of the environment out of the way.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as web; web.build_opener(web.ProxyHandler({})).open('http://127.0.0.1:' + os.environ.get('ZOLDYQ_PORT', '9000') + '/live', timeout=2)"]
+# Follows the variables, also those for TLS; a port given as a flag is not seen here.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 \
+    CMD ["zoldyq", "health", "--own"]
 # The exec form makes zoldyq process 1, so that the SIGTERM of `docker stop` reaches it and it drains.
 ENTRYPOINT ["zoldyq"]

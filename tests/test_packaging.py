@@ -136,7 +136,7 @@ def instruction(name: str) -> str:
     return str(re.findall(rf"^{name} (.+)$", DOCKERFILE, re.MULTILINE)[-1])
 
 
-@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 4)])
 def test_the_health_check_tells_what_the_server_answers(status: int, code: int) -> None:
     with health_server(status) as (port, asked):
         assert health_check(port) == code
@@ -146,17 +146,17 @@ def test_the_health_check_tells_what_the_server_answers(status: int, code: int) 
 def test_the_health_check_fails_where_nothing_listens() -> None:
     with health_server(200) as (port, _):
         pass
-    assert health_check(port) == 1
+    assert health_check(port) == 4
 
 
 def health_check(port: int) -> int:
     """Run the image's health check as Docker would, and return its exit code."""
     (text,) = re.findall(r"^HEALTHCHECK .*\\\n\s+CMD (\[.+\])$", DOCKERFILE, re.MULTILINE)
-    python, *arguments = json.loads(text)
-    assert python == "python"
+    program, *arguments = json.loads(text)
+    assert program == "zoldyq"
     # A proxy that is not there: the check has to go past it.
     environ = {**os.environ, "ZOLDYQ_PORT": str(port), "http_proxy": "http://127.0.0.1:9"}
-    command = [sys.executable, *arguments]
+    command = [sys.executable, "-m", "zoldyq", *arguments]
     return subprocess.run(
         command, env=environ, check=False, timeout=30, capture_output=True
     ).returncode
@@ -168,9 +168,12 @@ def health_server(status: int) -> Iterator[tuple[int, list[str]]]:
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
             asked.append(self.path)
             self.send_response(status)
+            self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002

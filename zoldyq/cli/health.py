@@ -9,6 +9,7 @@ import click
 from zoldyq.cli.connection import json_option, with_client
 from zoldyq.cli.exit_codes import FAILED
 from zoldyq.cli.output import echo, echo_document, messages, seconds
+from zoldyq.config import Settings
 
 if TYPE_CHECKING:
     from zoldyq.client import Client, Health
@@ -16,9 +17,20 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Say whether a server is well, for health checks.")
 @json_option
+@click.option(
+    "--own",
+    is_flag=True,
+    help="Ask the server that is started with the variables of this environment, and only "
+    "whether it lives: for a container, whose server may speak TLS.",
+)
 @with_client
-def health(client: Client, as_json: bool) -> None:
+def health(client: Client, as_json: bool, own: bool) -> None:
     """Say whether the server is well. Exits with 0 if it is, with 1 if it is about to stop."""
+    if own:
+        from zoldyq.cli.own import ask_own  # only here: no other command reads the settings
+
+        echo(ask_own(Settings.load()))
+        return
     found = client.health()
     if as_json:
         echo_document(found)
