@@ -118,3 +118,12 @@ def tls_scan(session: nox.Session) -> None:
     """Ask what the TLS port accepts, and compare with what is recommended: sslyze."""
     session.install("-e", ".[test]", "sslyze>=6.3")
     session.run("python", "-m", "tests.trust.tls_scan", *session.posargs)
+
+
+@nox.session
+def manifests(session: nox.Session) -> None:
+    """Check the manifest against the schemas of the oldest and the newest Kubernetes at hand."""
+    session.install("kubernetes-validate>=1.34")
+    for version in ("1.27", "1.34"):
+        command = ("kubernetes-validate", "--strict", "-k", version)
+        session.run(*command, "contrib/kubernetes/zoldyq.yaml")

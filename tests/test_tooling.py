@@ -40,6 +40,7 @@ def test_the_sessions_of_nox_are_those_that_people_expect() -> None:
         "policies",
         "tls_scan",
         "engine",
+        "manifests",
     }
     assert expected <= SESSIONS
 
