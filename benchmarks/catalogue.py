@@ -15,6 +15,7 @@ from benchmarks.suite import (
     parked,
     single,
     start,
+    tls,
     wake,
     websocket,
 )
@@ -31,6 +32,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     beside.BENCHMARK,
     memory.BENCHMARK,
     parked.BENCHMARK,
+    tls.BENCHMARK,
     growth.QUEUES,
     growth.MESSAGES,
     growth.CONNECTIONS,

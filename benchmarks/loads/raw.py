@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 from collections.abc import Iterable
 from types import TracebackType
 
@@ -21,11 +22,13 @@ def request_bytes(method: str, path: str, body: bytes = b"") -> bytes:
 
 
 class RawConnection:
-    """One keep-alive connection."""
+    """One keep-alive connection, over TLS if there is a ``context``."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, context: ssl.SSLContext | None = None) -> None:
         self.sock = socket.create_connection((HOST, port), timeout=60)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            self.sock = context.wrap_socket(self.sock, server_hostname=HOST)
         self._buffer = b""
 
     def __enter__(self) -> RawConnection:

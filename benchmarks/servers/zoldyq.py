@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from benchmarks.figures import ZOLDYQ, Missing, WorkNotDone, expect
 from benchmarks.payload import PAYLOAD, lines
+from benchmarks.servers.certificate import context_of
 from benchmarks.servers.process import HOST, ROOT, free_port, resident_bytes, running
 
 WAITRESS = "same app, waitress"
@@ -32,18 +35,28 @@ _FILL_BATCH = 10_000
 
 
 class Server:
-    """A running server, seen from outside. Not for several threads at once."""
+    """A running server, seen from outside. Not for several threads at once.
 
-    def __init__(self, name: str, port: int, pid: int) -> None:
+    ``context`` is what connections to it are made with where it speaks TLS.
+    """
+
+    def __init__(
+        self, name: str, port: int, pid: int, context: ssl.SSLContext | None = None
+    ) -> None:
         self.name = name
         self.port = port
         self.pid = pid
-        self._http = HTTPConnection(HOST, port, timeout=120)
+        self.context = context
+        self._http: HTTPConnection
+        if context is None:
+            self._http = HTTPConnection(HOST, port, timeout=120)
+        else:
+            self._http = HTTPSConnection(HOST, port, timeout=120, context=context)
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://{HOST}:{self.port}"
+        return f"{'http' if self.context is None else 'https'}://{HOST}:{self.port}"
 
     @property
     def memory(self) -> int:
@@ -102,18 +115,26 @@ class Server:
 
 
 @contextmanager
-def zoldyq(*flags: str, name: str = ZOLDYQ) -> Iterator[Server]:
-    """Run the server of this source tree on a free port of loopback."""
+def zoldyq(*flags: str, name: str = ZOLDYQ, certificate: Path | None = None) -> Iterator[Server]:
+    """Run the server of this source tree on a free port of loopback.
+
+    With a ``certificate``, which has its key in the same file, it speaks TLS.
+    """
     command = [sys.executable, "-m", "zoldyq", "--host", HOST, "--port", "0", *flags]
+    context = None
+    if certificate is not None:
+        command += ["--tls-cert", str(certificate)]
+        context = context_of(certificate)
     with running(command, environ=_LIMITS) as process:
         assert process.stdout is not None
-        with closing(Server(name, port_of(process.stdout.readline()), process.pid)) as server:
+        port = port_of(process.stdout.readline())
+        with closing(Server(name, port, process.pid, context)) as server:
             yield server
 
 
 def port_of(start_line: str) -> int:
     """Return the port that the server's first line tells."""
-    found = re.search(r"http://[^ :]+:(\d+)", start_line)
+    found = re.search(r"https?://[^ :]+:(\d+)", start_line)
     if found is None:
         raise RuntimeError(f"the server did not say where it listens: {start_line!r}")
     return int(found[1])
