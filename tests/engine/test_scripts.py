@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import hiredis
 import pytest
@@ -130,6 +131,28 @@ class TestTheLineOfConsumers:
             assert b.enqueue(b"1")[0] == ACCEPTED
             assert b.dequeue() == []
             assert a.call().payloads == [b"1"]
+
+    def test_the_size_that_a_producer_is_told_leaves_out_what_waiting_consumers_get(
+        self, front_end: Make, redis_server: RedisServer
+    ) -> None:
+        a, b = front_end("A"), front_end("B")
+        with ringing(redis_server, a):
+            a.wait()
+            a.wait()
+            assert b.enqueue(b"1", b"2", b"3") == [ACCEPTED, 1, 0]
+
+    def test_many_dead_places_are_struck_off_in_portions(self, front_end: Make) -> None:
+        dead, alive = front_end("A", lease_ms=1), front_end("B")
+        for _ in range(5):
+            dead.call(takes=[[1, 1 << 20, dead.token(1, 1 << 20)] for _ in range(1000)])
+        left = [5000]
+        alive.enqueue(b"1")
+        while left[-1]:
+            left.append(alive.stats()["consumers"])
+            more = alive.call().more
+        assert all(0 < before - after < 2600 for before, after in pairwise(left[1:])), left
+        assert more == 0
+        assert alive.dequeue() == [b"1"]
 
     def test_one_call_serves_several_own_places(self, front_end: Make) -> None:
         a = front_end("A")
@@ -291,7 +314,7 @@ class TestLifetimes:
     def test_expiry_makes_room_without_anybody_who_takes(self, front_end: Make) -> None:
         a = front_end("A", policy=policy(1, ttl_us=A_MINUTE))
         a.enqueue(b"1", at=now_us() - 2 * A_MINUTE)
-        assert a.run(scripts.SWEEP, a.bell, "A", 30000) == [0, []]
+        assert a.run(scripts.SWEEP, a.bell, "A", 30000) == [0, [], 0]
         assert a.stats()["size"] == 0
 
 
@@ -405,7 +428,7 @@ class TestAdministration:
     def test_an_idle_queue_goes(self, front_end: Make) -> None:
         a = front_end("A", policy=(5, False, False, "reject", 1))
         a.enqueue(b"1")
-        assert a.run(scripts.SWEEP, a.bell, "A", 30000) == [0, []]
+        assert a.run(scripts.SWEEP, a.bell, "A", 30000) == [0, [], 0]
         a.dequeue()
         wait_until(lambda: a.run(scripts.SWEEP, a.bell, "A", 30000)[0] in (1, -1))
         assert a.stats() == {}

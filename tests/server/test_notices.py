@@ -33,6 +33,15 @@ def test_memory_below_twice_max_bytes_is_warned_of(
         assert f"set max_bytes to {limit // 2} or less" in said.text
 
 
+def test_a_bound_on_memory_that_redis_does_not_know_is_warned_of(
+    said: pytest.LogCaptureFixture,
+) -> None:
+    notices.warn(Settings(host="127.0.0.1", backend="redis://127.0.0.1"))
+    assert said.text == ""
+    notices.warn(Settings(host="127.0.0.1", backend="redis://127.0.0.1", max_bytes=100 * MIB))
+    assert "max_bytes does not apply to queues in Redis" in said.text
+
+
 @pytest.mark.parametrize(
     ("settings", "warned"),
     [

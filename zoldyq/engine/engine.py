@@ -570,17 +570,23 @@ class Engine:
         chosen = names[begin : begin + _SWEEP_QUEUES]
         self._sweep_from = chosen[-1] if len(chosen) == _SWEEP_QUEUES else ""
         for name in chosen:
-            bell = Keys(self.settings.prefix, name, self.front_end).bell
-            words: list[str | bytes | int] = [bell, self.front_end, _OVERDUE_LEASES * self.lease_ms]
-            self._ask(name, scripts.SWEEP, words, partial(self._swept, name))
+            self._sweep_one(name)
+
+    def _sweep_one(self, name: str) -> None:
+        bell = Keys(self.settings.prefix, name, self.front_end).bell
+        words: list[str | bytes | int] = [bell, self.front_end, _OVERDUE_LEASES * self.lease_ms]
+        self._ask(name, scripts.SWEEP, words, partial(self._swept, name))
 
     def _swept(self, name: str, reply: Any) -> None:
         if isinstance(reply, Exception):
             return
         if reply[0] == 1:
             self.remove_name(name, reply[1])
-        elif reply[0] == 0 and reply[1]:
-            self.reap(name, [each.decode() for each in reply[1]])
+        elif reply[0] == 0:
+            if reply[1]:
+                self.reap(name, [each.decode() for each in reply[1]])
+            if reply[2]:
+                self._sweep_one(name)  # in portions, so that others are served in between
 
     def _forget_idle_channels(self) -> None:
         for name, channel in list(self._channels.items()):

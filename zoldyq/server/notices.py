@@ -53,6 +53,10 @@ def warn(settings: Settings) -> None:
     _warn_if_open(settings)
     if settings.backend == "memory":
         _warn_of_memory(settings.max_bytes, machine.memory_limit())
+    elif settings.max_bytes != Settings().max_bytes:
+        _log.warning(
+            "max_bytes does not apply to queues in Redis: set maxmemory there to bound them"
+        )
     if machine.uses_mimalloc() and "MIMALLOC_PURGE_DELAY" not in os.environ:
         _log.info(
             "this interpreter keeps the memory of messages that were consumed: "

@@ -52,7 +52,6 @@ if taken_back ~= '' and last then
 end
 
 local added = 0        -- messages that this call has put into the list
-local room_made = false
 
 -- -- creation ------------------------------------------------------------------------------------
 
@@ -69,7 +68,7 @@ if creation and not queue.exists then
   queue.drops = creation[5] == 'drop_oldest'
 end
 
-if drop_expired(20000) > 0 then room_made = true end
+drop_expired(EXPIRED_AT_ONCE)
 
 -- -- messages that come back -----------------------------------------------------------------------
 
@@ -108,7 +107,6 @@ end
 local left = {}
 for i, place in ipairs(leaving) do
   left[i] = redis_call('ZREM', place[1] == 'w' and W or R, place[2])
-  if place[1] == 'r' and left[i] == 1 then room_made = true end
   if place[3] then count(place[1] == 'w' and 'timeouts' or 'full', left[i]) end
 end
 
@@ -142,13 +140,20 @@ local more = 0    -- whether dead places are left to be struck off
 
 -- Strike off dead places at the front of a line; return the first living one, nil if there is none.
 local function first_living(line, tell)
-  local struck = 0
+  local struck, page = 0, redis_call('ZRANGE', line, 0, 0)
   while struck < STRIKES do
-    local token = redis_call('ZRANGE', line, 0, 0)[1]
-    if not token then return nil end
-    if holds(string.match(token, '^([^|]+)|'), tell) then return token end
-    redis_call('ZREM', line, token)
-    struck = struck + 1
+    if #page == 0 then return nil end
+    local dead = {}
+    for _, token in ipairs(page) do
+      if holds(string.match(token, '^([^|]+)|'), tell) then
+        if #dead > 0 then redis_call('ZREM', line, unpack(dead)) end
+        return token
+      end
+      dead[#dead + 1] = token
+    end
+    redis_call('ZREM', line, unpack(dead))
+    struck = struck + #dead
+    page = redis_call('ZRANGE', line, 0, 511)
   end
   more = 1
   return nil
@@ -177,6 +182,9 @@ local function make_room(messages, bytes)
   return dropped
 end
 
+-- Consumers in line: each is entitled to a message, which the size that a producer is told leaves out.
+local in_line = #offers > 0 and redis_call('ZCARD', W) or 0
+
 local function append(messages)
   local batch, bytes = {}, 0
   for i = 1, messages do
@@ -196,13 +204,14 @@ local function offer(one)
   if not queue.exists then return {NO_QUEUE, 0, 0} end
   if messages > queue.capacity then return {TOO_MANY, size, 0} end
   if queue.max_bytes and bytes > queue.max_bytes then return {TOO_LARGE, size, 0} end
+  if not fits(messages, bytes) then drop_expired(20000) end
   local first = redis_call('ZCARD', R) > 0 and first_living(R, false) or nil
   local my_turn = first == nil or (waited_with ~= '' and first == waited_with)
   if my_turn and (queue.drops or fits(messages, bytes)) then
     local dropped = queue.drops and make_room(messages, bytes) or 0
     if waited_with ~= '' then redis_call('ZREM', R, waited_with) end
     append(messages)
-    return {ACCEPTED, size, dropped}
+    return {ACCEPTED, math.max(size - in_line, 0), dropped}
   end
   if waited_with ~= '' then return {WAITS, size, 0} end
   if wait_with ~= '' then
@@ -258,38 +267,40 @@ end
 -- Newcomers take only what is beyond the rights of everybody in line.
 local waiting = redis_call('ZCARD', W)
 local newcomers = {}
-local spare = size - planned - math.max(waiting - #claims, 0)
+local spare, asked = size - planned - math.max(waiting - #claims, 0), 0
 for i, take in ipairs(takes) do
   local share = math.max(math.min(take[1], spare), 0)
-  spare = spare - share
+  spare, asked = spare - share, asked + share
   newcomers[i] = {take[3], share, take[2], math.max(waiting - #claims, 0)}
 end
 
 -- -- messages leave the list --------------------------------------------------------------------------
 
+-- They are read in pages and removed in one go: what goes to replicas and into the file of Redis is then one
+-- short command, however many stay.
 local given = {}                 -- messages, in the order of the claims
-local before = size
-local page, next_of_page = {}, 1
-local page_bytes = 0
+local passed = 0                 -- messages at the head of the list that leave
+local page, page_begin, page_bytes = {}, 0, 0
 
+-- The message after those that leave; nil if the others that are left are `reserved`.
 local function next_message(reserved)
-  while true do
-    if next_of_page > #page then
-      if size == 0 or size - reserved <= 0 then return nil end
-      page = redis_call('LPOP', M, math.min(size, page_bytes > 65536 and 1 or 100))
-      size = size - #page
-      next_of_page, page_bytes = 1, 0
+  while size - passed > reserved do
+    local message = page[passed - page_begin + 1]
+    if not message then
+      -- As many as are still asked for; one at a time where messages are large.
+      local wanted = page_bytes > 65536 and 1 or math.min(planned + asked - #given, 100)
+      page_begin = passed
+      page = redis_call('LRANGE', M, passed, passed + math.max(wanted, 1) - 1)
+      page_bytes = 0
       for i = 1, #page do page_bytes = page_bytes + #page[i] end
-      if #page == 0 then return nil end
-    elseif size + #page - next_of_page + 1 - reserved <= 0 then
-      return nil
+      message = page[1]
     end
-    local message = page[next_of_page]
     if not is_expired(message) then return message end
-    next_of_page = next_of_page + 1
+    passed = passed + 1
     charge(-cost(message))
     count('expired', 1)
   end
+  return nil
 end
 
 -- Give a claim its share: at least one message, and payloads of up to its bytes. Return how many.
@@ -300,7 +311,7 @@ local function give(claim)
     if not message then break end
     bytes = bytes + payload_bytes(message)
     if got > 0 and bytes > claim[3] then break end
-    next_of_page = next_of_page + 1
+    passed = passed + 1
     charge(-cost(message))
     given[#given + 1] = message
     got = got + 1
@@ -329,18 +340,16 @@ for i, claim in ipairs(newcomers) do
     end
   end
 end
-if next_of_page <= #page then
-  local back = {}
-  for i = #page, next_of_page, -1 do back[#back + 1] = page[i] end
-  push('LPUSH', back, 1, #back)
+if passed > 0 then
+  redis_call('LTRIM', M, passed, -1)
+  size = size - passed
 end
-if size < before then room_made = true end
 
 -- -- producers that wait for room ----------------------------------------------------------------------
 
 -- The first one in line is told, if something may fit now: its front end sends the messages by its place.
 local my_turn = ''
-if queue.exists and (room_made or beat or #offers > 0) and redis_call('ZCARD', R) > 0 then
+if queue.exists and redis_call('ZCARD', R) > 0 then
   local first = first_living(R, false)
   if first then
     local messages, bytes = string.match(first, '|(%d+)|(%d+)$')

@@ -103,31 +103,26 @@ local function push(command, messages, from, to)
   end
 end
 
+-- How many expired messages are dropped at once: about 3 ms of work.
+local EXPIRED_AT_ONCE = 2000
+
 -- Drop what has expired at the head of the list, at most `most` messages, and return how many.
 local function drop_expired(most)
   if not (queue.lifetime_us or queue.own_lives) then return 0 end
-  local dropped = 0
-  while size > 0 and dropped < most do
-    local page = redis_call('LPOP', M, math.min(size, dropped == 0 and 1 or 100))
-    size = size - #page
-    local alive = #page + 1
+  local dropped, bytes, alive = 0, 0, false
+  while not alive and dropped < size and dropped < most do
+    local page = redis_call('LRANGE', M, dropped, dropped == 0 and 0 or dropped + 99)
     for i = 1, #page do
-      if is_expired(page[i]) then
-        charge(-cost(page[i]))
-        dropped = dropped + 1
-      else
-        alive = i
-        break
-      end
-    end
-    if alive <= #page then
-      local back = {}
-      for i = #page, alive, -1 do back[#back + 1] = page[i] end
-      push('LPUSH', back, 1, #back)
-      break
+      alive = not is_expired(page[i])
+      if alive then break end
+      bytes = bytes + cost(page[i])
+      dropped = dropped + 1
     end
   end
   if dropped > 0 then
+    redis_call('LTRIM', M, dropped, -1)
+    size = size - dropped
+    charge(-bytes)
     count('expired', dropped)
     if size == 0 then redis_call('HDEL', H, 'own_lives') end
   end
