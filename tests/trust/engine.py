@@ -42,9 +42,9 @@ from tests.trust.engine_load import Address, Load, Outcome
 
 RESULT = Path(__file__).with_name("engine_result.json")
 LEASE = 0.5
-#: When what a dead front end was given is back for certain, in seconds: ten leases, and time for
-#: the front end that takes it back.
-BACK = 10 * LEASE + 3.0
+#: When what a dead front end was given is back for certain, in seconds: four leases, as the guide
+#: promises, and time for a busy machine.
+BACK = 4 * LEASE + 3.0
 #: Seconds between two blows.
 PAUSES = (0.3, 0.9)
 #: Messages that one killed front end may take along.
@@ -187,8 +187,22 @@ def restart_redis(number: int) -> Blow:
         scene.redis.process.wait()
         time.sleep(scene.dice.choice([0, 0.5]))
         scene.redis.start()
+        rewrite_a_cut_file(scene)
 
     return blow
+
+
+def rewrite_a_cut_file(scene: Scene) -> None:
+    """Do what the guide tells to do when the file of Redis ended within a transaction.
+
+    Redis 7.0 leaves the beginning of the transaction in the file, and at the next restart it runs
+    together with what follows: https://github.com/valkey-io/valkey/pull/4342.
+    """
+    log = scene.redis.folder / "log"
+    if "Truncating the AOF" in log.read_text():
+        scene.tell("BGREWRITEAOF")
+        wait_until(lambda: "Background AOF rewrite finished" in log.read_text())
+        log.rename(log.with_suffix(f".{time.monotonic_ns()}"))
 
 
 def cut(scene: Scene) -> None:
@@ -258,7 +272,10 @@ def change_password(scene: Scene) -> None:
 
 
 class Row(NamedTuple):
-    """A kind of fault. ``forgets`` says that what was queued before a blow may be gone."""
+    """A kind of fault. ``forgets`` says that what was queued before a blow may be gone.
+
+    With few consumers the queue fills up.
+    """
 
     name: str
     blow: Blow
@@ -269,6 +286,7 @@ class Row(NamedTuple):
     lost_each: int = 0
     forgets: bool = False
     expect: int = 200  # a status that producers get
+    consumers: int = 4
 
 
 _FILE = ("--appendonly", "yes", "--appendfsync")
@@ -281,8 +299,20 @@ ROWS = (
     Row("front end: frozen for 14 leases", freeze(14 * LEASE), 3),
     Row("Redis: frozen for 0.5 s", freeze_redis(0.5), 8),
     Row("Redis: frozen for 3 s", freeze_redis(3), 4),
-    Row("Redis: SIGTERM, with its file", restart_redis(signal.SIGTERM), 8, (*_FILE, "everysec")),
-    Row("Redis: kill -9, with its file", restart_redis(signal.SIGKILL), 8, (*_FILE, "always")),
+    Row(
+        "Redis: SIGTERM, with its file",
+        restart_redis(signal.SIGTERM),
+        8,
+        (*_FILE, "everysec"),
+        consumers=2,
+    ),
+    Row(
+        "Redis: kill -9, with its file",
+        restart_redis(signal.SIGKILL),
+        8,
+        (*_FILE, "always"),
+        consumers=2,
+    ),
     Row("Redis: kill -9, no file", restart_redis(signal.SIGKILL), 6, forgets=True),
     Row("Redis: FLUSHALL", forget_everything, 10, forgets=True),
     Row("Redis: SCRIPT FLUSH", forget_scripts, 15),
@@ -307,7 +337,7 @@ def play(row: Row, folder: Path, blows: int | None = None) -> dict[str, Any]:
         for _ in range(3):
             scene.begin()
         began = time.monotonic()
-        load = Load(scene.addresses, "q")
+        load = Load(scene.addresses, "q", consumers=row.consumers)
         since = 0.0
         wait_until(lambda: load.received > 50)
         for _ in range(count):

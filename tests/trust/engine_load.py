@@ -110,15 +110,17 @@ class Load:
         return sum(journal.statuses[status] for journal in self._sent)
 
     def finish(self, patience: float, since: float = 0.0) -> Outcome:
-        """Stop producing, consume for ``patience`` seconds or until all has come, and end.
+        """Stop producing, consume until all has come or nothing has for ``patience`` seconds, end.
 
         What was sent before ``since`` counts for itself: the row takes it away on purpose.
         """
         self._producing = False
         for producer in self._producers:
             producer.result()
-        until = time.monotonic() + patience
-        while time.monotonic() < until and self._missing(since):
+        seen, until = -1, 0.0
+        while self._missing(since) and (self.received != seen or time.monotonic() < until):
+            if self.received != seen:
+                seen, until = self.received, time.monotonic() + patience
             time.sleep(0.05)
         self._consuming = False
         for consumer in self._consumers:
