@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).parents[1] / "zoldyq"
 CONTRACT, QUEUE, WIRE = "zoldyq.contract", "zoldyq.queue", "zoldyq.wire"
 API, SOCKETS = "zoldyq.server.api", "zoldyq.server.sockets"
 TLS = "zoldyq.server.tls"
-HOUSEKEEPING = "zoldyq.server.housekeeping"
+HOUSEKEEPING, POLICIES = "zoldyq.server.housekeeping", "zoldyq.server.policies"
 BACKEND, ENGINE = "zoldyq.server.backend", "zoldyq.engine"
 PACING = "zoldyq.pacing"
 NATIVE, WSGI, WEBSOCKET = "zoldyq.server.native", "zoldyq.server.wsgi", "zoldyq.server.websocket"
@@ -57,9 +57,10 @@ ROOMS: dict[str, Room] = {
     "zoldyq.server.log": Room(set(), set()),
     "zoldyq.server.machine": Room(set(), set()),
     "zoldyq.server.notices": Room({"zoldyq.server.machine"}, set()),
-    HOUSEKEEPING: Room({CONTRACT, QUEUE}, set()),
+    POLICIES: Room({CONTRACT}, set()),
+    HOUSEKEEPING: Room({CONTRACT, QUEUE, POLICIES}, set()),
     # The engine needs an event loop, which knows nothing of HTTP.
-    BACKEND: Room({CONTRACT, ENGINE, f"{NATIVE}.loop"}, set()),
+    BACKEND: Room({CONTRACT, ENGINE, POLICIES, f"{NATIVE}.loop"}, set()),
     "zoldyq.server.signals": Room(set(), set()),
     f"{NATIVE}.loop": Room({SOCKETS}, set()),
     f"{NATIVE}.http": Room({CONTRACT, WIRE, API}, {"msgspec"}),
@@ -76,7 +77,7 @@ ROOMS: dict[str, Room] = {
         {
             *(CONTRACT, QUEUE, API, NATIVE, WSGI, "zoldyq.server.heap", "zoldyq.server.log"),
             *("zoldyq.server.machine", "zoldyq.server.notices", "zoldyq.server.signals"),
-            *(HOUSEKEEPING, BACKEND, TLS),
+            *(HOUSEKEEPING, POLICIES, BACKEND, TLS),
         },
         set(),
     ),
@@ -85,7 +86,8 @@ ROOMS: dict[str, Room] = {
 
 # The modules of the server that read the settings and hand out plain values.
 READS_SETTINGS = {
-    *("zoldyq.server.run", "zoldyq.server.notices", HOUSEKEEPING, BACKEND, f"{WSGI}.app")
+    *("zoldyq.server.run", "zoldyq.server.notices", HOUSEKEEPING, POLICIES, BACKEND),
+    f"{WSGI}.app",
 }
 
 # Known to type checkers alone.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,13 +15,16 @@ from zoldyq.config.setting import Setting
 
 
 def _serve(config: str | None, **flags: object) -> None:
-    settings = Settings.load(flags, file=None if config is None else Path(config))
+    # SIGHUP reads the same file again.
+    file = config or os.environ.get(CONFIG_VARIABLE) or None
+    load = partial(Settings.load, flags, file=None if file is None else Path(file))
+    settings = load()
     for warning in Settings.environment_warnings():
         notice(warning)
     # Only here: the server's imports would slow down every other command and the help.
     from zoldyq.server.run import serve as run
 
-    click.get_current_context().exit(run(settings))
+    click.get_current_context().exit(run(settings, None if file is None else load))
 
 
 def _option(setting: Setting) -> click.Option:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from zoldyq.config import Settings
 from zoldyq.contract.errors import InvalidSetting, ZoldyQError
-from zoldyq.contract.policy import Policy
 from zoldyq.server.native.loop.reactor import Reactor
+from zoldyq.server.policies import Policies
 
 if TYPE_CHECKING:
     from zoldyq.engine.queues import EngineQueues
@@ -80,8 +80,10 @@ class Backend:
             thread.join(_END_SECONDS)
 
 
-def make_backend(settings: Settings) -> Backend | None:
+def make_backend(settings: Settings, policies: Policies | None = None) -> Backend | None:
     """Return the engine that the settings ask for, once its server can be used; None for memory.
+
+    Without ``policies`` new queues have those of the settings.
 
     Raises:
         InvalidSetting: it can never be used, as it is.
@@ -122,13 +124,9 @@ def make_backend(settings: Settings) -> Backend | None:
         max_queues=settings.max_queues,
         auto_create=settings.auto_create,
     )
-
-    def policy_of(name: str) -> Policy:
-        return Policy(**settings.queue_fields(name))
-
-    engine = Engine(address, engine_settings, policy_of, tls)
-    declared = [each.name.text for each in settings.declared_queues if each.name.plain]
-    return Backend(EngineQueues(engine, policy_of), declared)
+    policies = Policies(settings) if policies is None else policies
+    engine = Engine(address, engine_settings, policies.policy_of, tls)
+    return Backend(EngineQueues(engine, policies.policy_of), policies.declared)
 
 
 def _ignore_second(_second: int) -> None:

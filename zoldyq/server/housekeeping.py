@@ -12,8 +12,8 @@ import threading
 import weakref
 
 from zoldyq.config import Settings
-from zoldyq.contract.policy import Policy
 from zoldyq.queue import QueueManager, QueueSet
+from zoldyq.server.policies import Policies
 
 _log = logging.getLogger(__name__)
 
@@ -22,14 +22,18 @@ _log = logging.getLogger(__name__)
 HOUSEKEEPING_SECONDS = 0.5
 
 
-def make_queues(settings: Settings) -> QueueManager:
-    """Return new queues: the declared ones, and what is created with the policies given."""
+def make_queues(settings: Settings, policies: Policies | None = None) -> QueueManager:
+    """Return new queues: the declared ones, and what is created with the policies given.
+
+    Without ``policies`` they are those of the settings, and stay.
+    """
+    policies = Policies(settings) if policies is None else policies
     return QueueManager(
         settings.default_queue_capacity,
         settings.max_queues,
         settings.max_bytes,
-        policy_of=lambda name: Policy(**settings.queue_fields(name)),
-        declared=[each.name.text for each in settings.declared_queues if each.name.plain],
+        policy_of=policies.policy_of,
+        declared=policies.declared,
         auto_create=settings.auto_create,
     )
 

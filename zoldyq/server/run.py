@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ from zoldyq.server.housekeeping import HOUSEKEEPING_SECONDS, make_queues
 from zoldyq.server.log import set_up_logging
 from zoldyq.server.native.http.engine import Times
 from zoldyq.server.native.server import NativeLimits, NativeServer
+from zoldyq.server.policies import Policies
 from zoldyq.server.signals import Signals
 from zoldyq.server.tls import Certificate
 from zoldyq.server.wsgi.app import ZoldyQApp, create_app
@@ -61,23 +63,24 @@ class Server(Protocol):
         """How many connections are open."""
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int:
     """Run a server until SIGTERM or SIGINT; return the exit code for the process.
 
-    The first signal begins an orderly stop, a second one exits at once.
+    The first signal begins an orderly stop, a second one exits at once. Where the settings come
+    from a file, ``load`` reads them again for SIGHUP; only policies of new queues are taken then.
     """
     log = set_up_logging(settings.log_level)
     try:
-        return _serve(_within_descriptors(settings))
+        return _serve(_within_descriptors(settings), Policies(settings, load))
     finally:
         if log is not None:
             log.finish(_LOG_SECONDS)
 
 
-def _serve(settings: Settings) -> int:
+def _serve(settings: Settings, policies: Policies) -> int:
     certificate = certificate_of(settings)
-    backend = make_backend(settings)
-    manager: QueueSet = make_queues(settings) if backend is None else backend.queues
+    backend = make_backend(settings, policies)
+    manager: QueueSet = make_queues(settings, policies) if backend is None else backend.queues
     app = create_app(settings, manager, connections=lambda: server.connections)
     server = make_server(settings, app, certificate)
     try:
@@ -85,6 +88,9 @@ def _serve(settings: Settings) -> int:
     except OSError as error:
         notices.say_why_not(settings, error)
         return 1
+    files = _files_of(settings, app, certificate)
+    if policies.from_file:
+        files["policies of new queues"] = partial(policies.read_again, manager.create)
     signals = Signals()
     if backend is not None:
         _start_backend(backend, server)
@@ -97,7 +103,7 @@ def _serve(settings: Settings) -> int:
     while not signals.stopping:
         signals.wait(HOUSEKEEPING_SECONDS)
         if signals.take_reload():
-            reload(_files_of(settings, app, certificate))
+            reload(files)
         manager.keep_house()
         trimmer.look(manager.take_peak_bytes(), manager.bytes_held)
     shut_down(server, app, manager, settings.drain_seconds)
@@ -223,9 +229,9 @@ def _within_descriptors(settings: Settings) -> Settings:
 
 def _files_of(
     settings: Settings, app: ZoldyQApp, certificate: Certificate | None
-) -> dict[str, Callable[[], object]]:
-    """Return what SIGHUP does, by what it is called in the log."""
-    files: dict[str, Callable[[], object]] = {}
+) -> dict[str, Callable[[], str | None]]:
+    """Return what SIGHUP reads, by what it is called in the log; each may tell what changed."""
+    files: dict[str, Callable[[], str | None]] = {}
     if settings.tokens_file is not None:
         tokens_file = Path(settings.tokens_file)
         files["tokens"] = lambda: app.access.replace_tokens(read_tokens(tokens_file))
@@ -234,14 +240,14 @@ def _files_of(
     return files
 
 
-def reload(files: Mapping[str, Callable[[], object]]) -> None:
+def reload(files: Mapping[str, Callable[[], str | None]]) -> None:
     """Read files again, each by itself: one with a mistake changes nothing, and is logged."""
     if not files:
         _log.info("SIGHUP: there is no file to read again")
     for name, read in files.items():
         try:
-            read()
+            changes = read()
         except (ZoldyQError, OSError) as error:
             _log.error("the %s stay as they were: %s", name, error)
         else:
-            _log.info("the %s were read again", name)
+            _log.info("the %s were read again%s", name, f": {changes}" if changes else "")
