@@ -38,6 +38,10 @@ def test_systemd_finds_it_hardened(unit: Path) -> None:
     run(analyze, "security", "--offline=true", f"--threshold={EXPOSURE}", unit)
 
 
+def test_a_reload_is_the_signal_that_the_server_knows() -> None:
+    assert values_of("ExecReload") == ["/bin/kill -HUP $MAINPID"]
+
+
 def test_it_fits_the_settings() -> None:
     settings = Settings()
     assert int(values_of("LimitNOFILE")[0]) > settings.max_connections
