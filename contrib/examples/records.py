@@ -9,22 +9,28 @@ unchanged to the byte, and every consumer must have seen those of each producer 
 
     zoldyq --host 127.0.0.1 &
     python contrib/examples/records.py --url http://127.0.0.1:9000
+
+With ``--url https://...`` it speaks TLS; ``--cacert`` names a certificate to trust, and the
+variable ZOLDYQ_TOKEN a token to send.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from importlib.metadata import distributions
 from itertools import chain, islice
 from time import perf_counter
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from simple_websocket import Client
@@ -74,15 +80,41 @@ def read_records(limit: int) -> list[str]:
 # -- producers ----------------------------------------------------------------------------------
 
 
+class Server(NamedTuple):
+    """Where it is, what it is sent, and how it is spoken to if it speaks TLS."""
+
+    url: str
+    token: str | None
+    context: ssl.SSLContext | None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is sent with every request."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    def connect(self) -> HTTPConnection:
+        """Return a connection for HTTP."""
+        netloc = urlsplit(self.url).netloc
+        if self.context is None:
+            return HTTPConnection(netloc, timeout=60)
+        return HTTPSConnection(netloc, timeout=60, context=self.context)
+
+    def stream(self, path: str) -> Client:
+        """Return a WebSocket."""
+        url = self.url.replace("http", "ws", 1) + path
+        return Client(url, headers=self.headers, ssl_context=self.context)
+
+
 class Http:
     """A connection that is kept, for one thread."""
 
-    def __init__(self, url: str) -> None:
-        self._connection = HTTPConnection(urlsplit(url).netloc, timeout=60)
+    def __init__(self, server: Server) -> None:
+        self._connection = server.connect()
+        self._headers = server.headers
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> bytes:
         """Return the body of the response, which is empty for a 204."""
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {name.replace("_", "-"): value for name, value in headers.items()} | self._headers
         self._connection.request(method, path, body, sent)
         response = self._connection.getresponse()
         answer = response.read()
@@ -95,26 +127,26 @@ class Http:
         self._connection.close()
 
 
-def send_one_by_one(url: str, queue: str, texts: Sequence[str]) -> None:
+def send_one_by_one(server: Server, queue: str, texts: Sequence[str]) -> None:
     """One request for each message."""
-    http = Http(url)
+    http = Http(server)
     for text in texts:
         http.ask("POST", f"/queues/{queue}/enqueue", f'{{"payload":{text}}}'.encode())
     http.close()
 
 
-def send_lines(url: str, queue: str, texts: Sequence[str]) -> None:
+def send_lines(server: Server, queue: str, texts: Sequence[str]) -> None:
     """Batches with one message a line."""
-    http = Http(url)
+    http = Http(server)
     for at in range(0, len(texts), BATCH):
         lines = "\n".join(texts[at : at + BATCH]).encode()
         http.ask("POST", f"/queues/{queue}/enqueue", lines, content_type=NDJSON)
     http.close()
 
 
-def send_stream(url: str, queue: str, texts: Sequence[str]) -> None:
+def send_stream(server: Server, queue: str, texts: Sequence[str]) -> None:
     """A WebSocket, acknowledged in batches: many messages may be on their way at once."""
-    stream = Client(f"{url.replace('http', 'ws', 1)}/queues/{queue}/enqueue")
+    stream = server.stream(f"/queues/{queue}/enqueue")
     for at in range(0, len(texts), BATCH):
         batch = texts[at : at + BATCH]
         for text in batch:
@@ -153,9 +185,9 @@ def payload_of(document: str) -> str:
     return document.removeprefix('{"payload":').rpartition(',"queue_name":')[0]
 
 
-def take_one_by_one(url: str, queue: str, inbox: Inbox) -> list[str]:
+def take_one_by_one(server: Server, queue: str, inbox: Inbox) -> list[str]:
     """One request for each message, waiting for it."""
-    http = Http(url)
+    http = Http(server)
     taken = []
     while not inbox.done.is_set():
         if document := http.ask("GET", f"/queues/{queue}/dequeue?timeout=1").decode():
@@ -165,9 +197,9 @@ def take_one_by_one(url: str, queue: str, inbox: Inbox) -> list[str]:
     return taken
 
 
-def take_lines(url: str, queue: str, inbox: Inbox) -> list[str]:
+def take_lines(server: Server, queue: str, inbox: Inbox) -> list[str]:
     """Up to fifty messages a request, one a line."""
-    http = Http(url)
+    http = Http(server)
     taken = []
     while not inbox.done.is_set():
         path = f"/queues/{queue}/dequeue?count=50&timeout=1"
@@ -179,9 +211,9 @@ def take_lines(url: str, queue: str, inbox: Inbox) -> list[str]:
     return taken
 
 
-def take_stream(url: str, queue: str, inbox: Inbox) -> list[str]:
+def take_stream(server: Server, queue: str, inbox: Inbox) -> list[str]:
     """A WebSocket that has at most ten messages on their way."""
-    stream = Client(f"{url.replace('http', 'ws', 1)}/queues/{queue}/dequeue?credit=10")
+    stream = server.stream(f"/queues/{queue}/dequeue?credit=10")
     taken = []
     while not inbox.done.is_set():
         if (document := stream.receive(timeout=1)) is not None:
@@ -210,15 +242,15 @@ def shares(records: Sequence[str]) -> dict[str, list[str]]:
     }
 
 
-def send_and_take(url: str, queue: str, sent: dict[str, list[str]]) -> list[list[str]]:
+def send_and_take(server: Server, queue: str, sent: dict[str, list[str]]) -> list[list[str]]:
     """Send all, take all, and return what each consumer took."""
     inbox = Inbox(sum(map(len, sent.values())))
 
     def producing(name: str) -> Callable[[], None]:
-        return lambda: PRODUCERS[name](url, queue, sent[name])
+        return lambda: PRODUCERS[name](server, queue, sent[name])
 
     with ThreadPoolExecutor(len(PRODUCERS) + len(CONSUMERS)) as pool:
-        taking = [pool.submit(take, url, queue, inbox) for take in CONSUMERS]
+        taking = [pool.submit(take, server, queue, inbox) for take in CONSUMERS]
         sending = [pool.submit(producing(name)) for name in sent]
         try:
             for future in sending:
@@ -251,12 +283,20 @@ def problems(sent: dict[str, list[str]], taken: Sequence[Sequence[str]]) -> list
     return found
 
 
+def server_of(options: argparse.Namespace) -> Server:
+    """Return the server that the options name."""
+    secure = options.url.startswith("https:")
+    context = ssl.create_default_context(cafile=options.cacert) if secure else None
+    return Server(options.url.rstrip("/"), os.environ.get("ZOLDYQ_TOKEN"), context)
+
+
 def main() -> int:
     """Run the example; the exit code tells whether all came out well."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--url", default="http://127.0.0.1:9000", help="where ZoldyQ listens")
+    parser.add_argument("--cacert", metavar="FILE", help="certificates to trust (PEM)")
     parser.add_argument("--queue", default="records", help="an empty queue, or a new one")
     parser.add_argument("--limit", type=int, default=3000, help="records to send at the most")
     parser.add_argument("--print", action="store_true", help="print the records and send nothing")
@@ -267,7 +307,7 @@ def main() -> int:
         return 0
     sent = shares(records)
     began = perf_counter()
-    taken = send_and_take(options.url.rstrip("/"), options.queue, sent)
+    taken = send_and_take(server_of(options), options.queue, sent)
     seconds = perf_counter() - began
     found = problems(sent, taken)
     print("\n".join(found[:20]), end="\n" if found else "")

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+from tests.certificates import shared_authority
 from tests.contract.raw import Api
 from tests.contract.servers import ROOT, ServerProcess
 
@@ -31,13 +32,15 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.parametrize("kind", ["native", "gunicorn"])
+@pytest.mark.parametrize("kind", ["native", "tls", "gunicorn"])
 def test_each_record_comes_out_once_unchanged_and_in_order(
     shared: Callable[[str], ServerProcess], queue: str, kind: str
 ) -> None:
     server = shared(kind)
     limit = 3000 if kind == "native" else 1000
-    done = run("--url", server.url, "--queue", queue, "--limit", str(limit))
+    url = server.url.replace("127.0.0.1", "localhost")
+    secure = ["--cacert", str(shared_authority().ca)] if kind == "tls" else []
+    done = run("--url", url, *secure, "--queue", queue, "--limit", str(limit))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "each came once, unchanged and in order" in done.stdout
     count = int(done.stdout.split()[0])
