@@ -201,8 +201,9 @@ def test_memory_that_is_full_is_told_and_dequeues_go_on(tmp_path: Path, begin: B
     ("options", "url", "said"),
     [
         (("--maxmemory-policy", "allkeys-lru"), "redis://127.0.0.1:{}", "noeviction"),
-        (("--requirepass", "secret"), "redis://:wrong@127.0.0.1:{}", "HELLO"),
-        ((), "redis+cluster://127.0.0.1:{}", "not in this version"),
+        (("--requirepass", "secret"), "redis://:wrong@127.0.0.1:{}", "password"),
+        ((), "redis+cluster://127.0.0.1:{}", "not in cluster mode"),
+        ((), "redis+sentinel://127.0.0.1:{}/main", "is no sentinel"),
         ((), "http://127.0.0.1:{}", "give memory, or a URL"),
     ],
 )

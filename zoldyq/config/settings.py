@@ -52,7 +52,7 @@ class Settings:
         "memory",
         BackendUrl(),
         "Where the queues are kept: in memory, or in Redis or Valkey for any number of servers "
-        "(redis://, rediss:// or unix://)",
+        "(redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://)",
     )
     redis_prefix: str = setting(
         defaults.REDIS_PREFIX, KeyPrefix(), "What the keys of this server in Redis begin with"

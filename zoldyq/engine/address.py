@@ -22,6 +22,8 @@ _KINDS = {
     "redis+sentinel": ("sentinel", False),
     "rediss+sentinel": ("sentinel", True),
 }
+#: What a URL of sentinels may say behind a question mark.
+_SENTINEL_OPTIONS = {"sentinel_username", "sentinel_password"}
 _FORMS = (
     "redis://HOST:PORT/DB, rediss://..., unix:///PATH, redis+cluster://A:PORT,B:PORT or "
     "redis+sentinel://A:PORT,B:PORT/NAME (valkey... alike)"
@@ -33,7 +35,8 @@ class Address(msgspec.Struct, frozen=True):
 
     ``kind`` is ``single``, ``cluster`` or ``sentinel``; ``nodes`` are its servers as host and port
     (a Unix domain socket has its path as host and port 0); ``master`` is the name that sentinels
-    know the primary by. Neither ``password`` nor ``username`` is ever shown.
+    know the primary by. ``sentinel_username`` and ``sentinel_password`` are for the sentinels
+    themselves. No name of a user and no password is ever shown.
     """
 
     kind: str
@@ -43,6 +46,8 @@ class Address(msgspec.Struct, frozen=True):
     username: str = ""
     password: str = ""
     master: str = ""
+    sentinel_username: str = ""
+    sentinel_password: str = ""
 
     def __repr__(self) -> str:
         return f"Address({self.kind}, {self.names})"
@@ -61,6 +66,12 @@ def name_of(node: Node) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def sentinel_address(address: Address, node: Node) -> Address:
+    """Return the address of one of the sentinels themselves."""
+    username, password = address.sentinel_username, address.sentinel_password
+    return Address("single", (node,), address.secure, 0, username, password)
+
+
 def parse_address(url: str) -> Address:
     """Read a backend's URL.
 
@@ -74,31 +85,38 @@ def parse_address(url: str) -> Address:
     except ValueError:
         raise _wrong() from None
     if parts.scheme == "unix":
-        database = _database(options.pop("db", "0"))
+        number = _database(options.pop("db", "0"))
         if options or not parts.path.startswith("/"):
             raise _wrong()
-        return Address("single", ((parts.path, 0),), False, database, username, password)
-    if parts.scheme not in _KINDS or options or parts.fragment:
+        return Address("single", ((parts.path, 0),), False, number, username, password)
+    if parts.scheme not in _KINDS or parts.fragment:
         raise _wrong()
     kind, secure = _KINDS[parts.scheme]
-    nodes = _nodes(
-        parts.netloc.rpartition("@")[2], _SENTINEL_PORT if kind == "sentinel" else _DEFAULT_PORT
-    )
-    last = parts.path.strip("/")
-    if kind == "sentinel":
-        if not last:
-            raise InvalidSetting(
-                "backend: a URL of sentinels ends with the name of the primary, such as "
-                "redis+sentinel://host:26379/mymaster"
-            )
-        return Address(kind, nodes, secure, 0, username, password, last)
+    if not set(options) <= (_SENTINEL_OPTIONS if kind == "sentinel" else set()):
+        raise _wrong()
+    default_port = _SENTINEL_PORT if kind == "sentinel" else _DEFAULT_PORT
+    nodes = _nodes(parts.netloc.rpartition("@")[2], default_port)
+    master, number = _path(kind, parts.path.strip("/"))
     if kind == "single" and len(nodes) != 1:
         raise InvalidSetting(
             "backend: redis:// names one server; use redis+cluster:// or redis+sentinel:// for more"
         )
-    if kind == "cluster" and last:
+    return Address(kind, nodes, secure, number, username, password, master, **options)
+
+
+def _path(kind: str, path: str) -> tuple[str, int]:
+    """Read the end of a URL: the name that sentinels know the primary by, and a database."""
+    if kind == "cluster" and path:
         raise InvalidSetting("backend: a Cluster has no database number")
-    return Address(kind, nodes, secure, _database(last or "0"), username, password)
+    if kind != "sentinel":
+        return "", _database(path or "0")
+    master, _, number = path.partition("/")
+    if not master:
+        raise InvalidSetting(
+            "backend: a URL of sentinels ends with the name of the primary, such as "
+            "redis+sentinel://host:26379/mymaster"
+        )
+    return master, _database(number or "0")
 
 
 def _nodes(text: str, default_port: int) -> tuple[Node, ...]:

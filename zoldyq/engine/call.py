@@ -79,9 +79,13 @@ def milliseconds(seconds: float) -> int:
 
 
 class OfferWords(msgspec.Struct, frozen=True):
-    """An enqueue of the call: messages as they stand in the list, tokens of places or ``""``."""
+    """An enqueue of the call: messages as they stand in the list, tokens of places or ``""``.
+
+    ``charge`` are the bytes that the queue is charged for the messages.
+    """
 
     messages: Sequence[bytes]
+    charge: int
     wait_with: str
     waited_with: str
 
@@ -124,7 +128,7 @@ class CallWords(msgspec.Struct):
                 len(self.returned),
                 self.leaving,
                 [
-                    (len(each.messages), charge_of(each.messages), each.wait_with, each.waited_with)
+                    (len(each.messages), each.charge, each.wait_with, each.waited_with)
                     for each in self.offers
                 ],
                 [(each.count, each.max_bytes, each.wait_with) for each in self.takes],

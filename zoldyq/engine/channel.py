@@ -21,10 +21,7 @@ from typing import Any, Protocol
 import hiredis
 import msgspec
 
-from zoldyq.contract.errors import (
-    BackendUnavailable,
-    ZoldyQError,
-)
+from zoldyq.contract.errors import BackendUnavailable, NotReplicated, ZoldyQError
 from zoldyq.contract.policy import Policy
 from zoldyq.engine import scripts
 from zoldyq.engine.call import (
@@ -35,11 +32,11 @@ from zoldyq.engine.call import (
     OfferWords,
     Outcome,
     TakeWords,
-    charge_of,
     pack_message,
     parse_reply,
     unpack_message,
 )
+from zoldyq.engine.commands import Unreplicated
 from zoldyq.engine.keys import Keys
 from zoldyq.engine.places import Offer, State, Take
 from zoldyq.queue import Delivery, Receipt, now_us
@@ -95,6 +92,9 @@ class Host(Protocol):
 
     def count_rejoined(self, count: int) -> None:
         """Count places that had to be taken anew."""
+
+    def hold(self, charge: int) -> None:
+        """Take note of messages whose fate is not known yet; a charge below 0 ends that."""
 
     def want_flush(self, channel: Channel) -> None:
         """Have a channel looked at once more before the loop sleeps."""
@@ -152,6 +152,7 @@ class Channel:
         if isinstance(place, Take):
             self._takes.append(place)
         else:
+            self._host.hold(place.charge)
             self._offers.append(place)
 
     def leave(self, place: Place, expired: bool, now: float) -> None:
@@ -293,7 +294,7 @@ class Channel:
         size = 0
         for waiting in (self._turns, self._offers):
             while waiting and len(offers) < _MOST_OPERATIONS:
-                size += charge_of(waiting[0].messages)
+                size += waiting[0].charge
                 if offers and size > _MOST_BYTES:
                     return offers
                 offers.append(waiting.popleft())
@@ -304,11 +305,11 @@ class Channel:
         offer.sent = True
         if waited_with:
             offer.stamp(self._host.now_us())
-            return OfferWords(offer.messages, "", waited_with)
+            return OfferWords(offer.messages, offer.charge, "", waited_with)
         offer.state = State.SENT
         if offer.waits and not offer.token:
-            offer.token = self._token(len(offer.messages), charge_of(offer.messages))
-        return OfferWords(offer.messages, offer.token if offer.waits else "", "")
+            offer.token = self._token(len(offer.messages), offer.charge)
+        return OfferWords(offer.messages, offer.charge, offer.token if offer.waits else "", "")
 
     def _send(self, flight: _Flight) -> None:
         script = scripts.CALL if flight.offers else scripts.CALL_WITHOUT_MEMORY
@@ -333,9 +334,10 @@ class Channel:
             self._refused_by_redis(flight, reply)
             return
         self._flight = None
-        answer = parse_reply(reply)
+        replicated = not isinstance(reply, Unreplicated)
+        answer = parse_reply(reply if replicated else reply.reply)
         if isinstance(answer, CallReply):
-            self._absorb(flight, answer)
+            self._absorb(flight, answer, replicated)
         else:
             self._lost(flight, answer)
 
@@ -374,7 +376,7 @@ class Channel:
 
     # -- the reply ---------------------------------------------------------------------------
 
-    def _absorb(self, flight: _Flight, reply: CallReply) -> None:
+    def _absorb(self, flight: _Flight, reply: CallReply, replicated: bool) -> None:
         self._host.note_time(reply.now_us, flight.sent_us)
         self._settle_given(reply.taken_back)  # the new number has confirmed it
         self._given_by = flight.words.number
@@ -383,7 +385,7 @@ class Channel:
         self._generation = reply.generation
         self._look = self._look or reply.more
         self._host.count_dropped(len(flight.returned) - reply.kept)
-        self._absorb_offers(flight.offers, reply)
+        self._absorb_offers(flight.offers, reply, replicated)
         self._absorb_messages(flight, reply)
         if reply.places_void:
             self._stand_again()
@@ -395,13 +397,12 @@ class Channel:
             self._host.reap(self.name, reply.overdue)
         self._host.want_flush(self)
 
-    def _absorb_offers(self, offers: Sequence[Offer], reply: CallReply) -> None:
+    def _absorb_offers(self, offers: Sequence[Offer], reply: CallReply, replicated: bool) -> None:
         unknown: list[Offer] = []
         for offer, (outcome, size, extra) in zip(offers, reply.offered, strict=True):
             if outcome is Outcome.ACCEPTED:
                 self._room.pop(offer.token, None)
-                receipt = Receipt(len(offer.messages), size, offer.at, extra)
-                self._settle(offer, receipt=receipt)
+                self._accepted(offer, size, extra, replicated)
             elif outcome is Outcome.WAITS:
                 offer.state = State.WAITING
                 offer.stood = True
@@ -415,6 +416,15 @@ class Channel:
                 self._settle(offer, error=self._no_room(offer, size, extra, reply.bounds))
         if unknown:
             self._create_for(unknown)
+
+    def _accepted(self, offer: Offer, size: int, dropped: int, replicated: bool) -> None:
+        if replicated:
+            self._settle(offer, receipt=Receipt(len(offer.messages), size, offer.at, dropped))
+        else:
+            self._settle(
+                offer,
+                error=NotReplicated("too few replicas have the message in time: it may be lost"),
+            )
 
     def _no_room(self, offer: Offer, size: int, ahead: int, bounds: Bounds) -> ZoldyQError:
         policy = Policy(capacity=bounds.capacity, max_bytes=bounds.max_bytes)
@@ -550,8 +560,7 @@ class Channel:
         now = time.monotonic()
         for place in reversed(places):
             if place.gone:
-                place.state = State.SETTLED
-                place.settled = True
+                self._end(place)
                 continue
             place.state = State.QUEUED
             place.token = ""
@@ -567,6 +576,12 @@ class Channel:
             self._takes.remove(place)
         else:
             self._offers.remove(place)
+        self._end(place)
+
+    def _end(self, place: Place) -> None:
+        """Have nothing more come of an operation that nobody wants."""
+        if isinstance(place, Offer):
+            self._host.hold(-place.charge)
         place.state = State.SETTLED
         place.settled = True
 
@@ -579,6 +594,8 @@ class Channel:
         error: ZoldyQError | None = None,
     ) -> None:
         """Tell the owner how it ended. What nobody wants any more goes back to the head."""
+        if isinstance(place, Offer) and not place.settled:
+            self._host.hold(-place.charge)
         if place.settled or place.gone:
             if delivery is not None and delivery.messages:
                 self._return(delivery)

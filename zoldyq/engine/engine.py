@@ -1,19 +1,16 @@
 """The queues of this server in Redis: channels, the index of names, and what time brings.
 
 An engine belongs to one event loop and one front end. Other threads enter through the loop's door.
-The module is long because its parts (calls, beats, audit, index) change the same few fields.
 """
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import logging
 import secrets
 import ssl
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,17 +25,20 @@ from zoldyq.contract.errors import (
 )
 from zoldyq.contract.policy import Policy
 from zoldyq.engine import scripts
-from zoldyq.engine.address import Address
-from zoldyq.engine.call import Creation, charge_of
+from zoldyq.engine.address import Address, name_of
+from zoldyq.engine.call import Creation
 from zoldyq.engine.channel import Channel, Place
 from zoldyq.engine.commands import Command, Commands
-from zoldyq.engine.keys import Keys, index_key
+from zoldyq.engine.health import Health
+from zoldyq.engine.index import NameIndex
+from zoldyq.engine.keys import Keys
 from zoldyq.engine.link import Link, LinkLost, Word
 from zoldyq.engine.loop import EventLoop
 from zoldyq.engine.places import Offer, Take
+from zoldyq.engine.sweeper import Sweeper
 from zoldyq.engine.topology import Topology
 from zoldyq.queue import now_us
-from zoldyq.queue.room import not_found, shutting_down, too_many_queues
+from zoldyq.queue.room import not_found, shutting_down
 
 _log = logging.getLogger("zoldyq.engine")
 
@@ -48,16 +48,10 @@ _AUDIT_SECONDS = 30.0
 _LOOK_SECONDS = 0.5
 #: What requests may hold while Redis is away, in bytes of messages; beyond that they are refused.
 _MOST_HELD_BYTES = 64 << 20
-#: How long one front end sweeps the queues of all, in milliseconds, and how many at a time.
-_SWEEP_MS = 400
-_SWEEP_QUEUES = 1_000
 #: How long a channel that nobody uses is kept, in seconds.
 _CHANNEL_SECONDS = 60.0
-#: After so many leases without a call, what a front end has not confirmed is taken back. call.lua
-#: has the same number.
-_OVERDUE_LEASES = 3
-#: How often a server that is away is spoken of in the log, in seconds.
-_SAY_SECONDS = 5.0
+#: How long a command is without an answer before something is wrong, in seconds.
+_PROMPT_SECONDS = 1.0
 _NEVER = float("inf")
 
 
@@ -124,14 +118,12 @@ class Engine:
         self._topology: Topology | None = None
         self._commands: Commands | None = None
         self._flush_wanted: set[Channel] = set()
-        self._beat_at = self._audit_at = self._said_at = 0.0
-        self._down_since: float | None = None
-        self._held_bytes = 0  # of messages that were given while Redis was away
-        self._full_at = _NEVER  # when Redis last had no memory left, monotonic seconds
+        self._beat_at = self._audit_at = 0.0
+        self._held_bytes = 0  # of messages whose fate is not known yet
         self._closed = False
-        self._sweep_from = ""  # where the next round of sweeping begins
-        self._healthy_since = 0.0  # since when every answer came in time, monotonic seconds
-        self._missing: set[str] = set()  # names in the index whose queue was not there last time
+        self.health = Health(address.names)
+        self.index = NameIndex(self, settings.prefix, settings.max_queues)
+        self._sweeper = Sweeper(self, self.index, settings.prefix, settings.lease)
 
     # -- life --------------------------------------------------------------------------------
 
@@ -152,6 +144,7 @@ class Engine:
             prepare=loads,
             on_ready=self._link_ready,
             on_lost=self._link_lost,
+            on_change=self._servers_changed,
             on_push=self._pushed,
             tls=self._tls,
         )
@@ -163,21 +156,27 @@ class Engine:
             count_retry=self._count_retry,
         )
         loop.before_sleep(self._flush, lambda: not self.settled)
-        self._topology.learn()
-        self._topology.link_for(index_key(self.settings.prefix))
+        self.health.note_down(loop.now, nothing_answers=True)
+        self._topology.look()
         self._beat_at = loop.now + self.settings.lease / 3
         self._audit_at = loop.now + _AUDIT_SECONDS
         self._schedule(loop)
 
     @property
     def up(self) -> bool:
-        """Whether Redis answers, as far as is known."""
-        return self._topology is not None and self._topology.up
+        """Whether every server that keeps queues answers, as far as is known."""
+        return self._topology is not None and self.health.down_since is None
 
     @property
-    def down_since(self) -> float | None:
-        """When the last connection was lost, in monotonic seconds; None while Redis answers."""
-        return self._down_since
+    def nodes(self) -> list[str]:
+        """The servers that keep queues, or those that know them; without passwords."""
+        found = self._topology.nodes if self._topology is not None else ()
+        return [name_of(node) for node in found] or self.address.names
+
+    @property
+    def well_for(self) -> float:
+        """For how many seconds every answer has come in time."""
+        return 0.0 if self.health.down_since is not None else self._now - self.health.well_since
 
     def drain(self) -> None:
         """Take no more enqueues and let nobody wait."""
@@ -200,17 +199,6 @@ class Engine:
 
     def _unsettled(self) -> bool:
         return not all(channel.idle for channel in list(self._channels.values()))
-
-    @property
-    def memory_full(self) -> bool:
-        """Whether Redis said within the last second that it has no memory left."""
-        return time.monotonic() - 1.0 < self._full_at < _NEVER
-
-    @property
-    def away(self) -> bool:
-        """Whether Redis has not answered for a second."""
-        since = self._down_since
-        return since is not None and time.monotonic() - since > 1.0
 
     # -- for the queues, from any thread -------------------------------------------------------
 
@@ -243,19 +231,15 @@ class Engine:
         """Run one of a queue's other scripts."""
         self.post(partial(self._ask, name, script, arguments, on_reply))
 
-    def ask_index(
+    def ask_key(
         self,
-        words: Sequence[str | bytes | int],
+        key: str,
+        words: Sequence[Word],
         on_reply: Callable[[Any], None],
         script: scripts.Script | None = None,
     ) -> None:
-        """Send a command about the index of names."""
-        command = Command(self._index, words, on_reply, script)
-        self.post(partial(self._send, command))
-
-    def ask_names(self, on_reply: Callable[[Any], None]) -> None:
-        """Ask for the names of all queues."""
-        self.ask_index(["HKEYS", self._index], on_reply)
+        """Send a command about a key."""
+        self.post(partial(self._send, Command(key, words, on_reply, script)))
 
     def now_us(self, at: int | None = None) -> int:
         """Return a time by Redis's clock, in microseconds since the epoch: now, or our ``at``."""
@@ -303,46 +287,21 @@ class Engine:
             else:
                 on_done(outcome)
 
-        self.reserve_name(name, reserved)
-
-    def reserve_name(self, name: str, on_done: Callable[[str | ZoldyQError], None]) -> None:
-        """Put a name into the index; tell the generation that its queue is to have."""
-        most = self.settings.max_queues
-
-        def reserved(reply: Any) -> None:
-            if isinstance(reply, Exception):
-                on_done(self.refusal(reply))
-            else:
-                on_done(generation if reply else too_many_queues(most))
-
-        generation = secrets.token_hex(8)
-        self.ask_index(
-            ["EVALSHA", scripts.RESERVE.digest, 1, self._index, name, generation, most],
-            reserved,
-            scripts.RESERVE,
-        )
+        self.index.reserve(name, reserved)
 
     def refusal(self, error: Exception) -> ZoldyQError:
         """Return what a client is told of an error that repeating cannot cure."""
         if str(error)[:3] == "OOM":
-            self.out_of_memory()
+            self.health.out_of_memory()
             return MemoryLimit("the backend has no memory left: consume some, or give it more")
         if isinstance(error, LinkLost):
             return self._away()
         _log.error("the backend refuses to work: %s", error)
         return BackendError(f"the backend refuses to work ({error}): the log has the rest")
 
-    def out_of_memory(self) -> None:
-        """Take note that Redis has no memory left."""
-        self._full_at = time.monotonic()
-
     def next_call(self) -> int:
         """Return a number for a call, higher than any before."""
         return next(self._calls)
-
-    @property
-    def _index(self) -> str:
-        return index_key(self.settings.prefix)
 
     def note_time(self, redis_us: int, sent_us: int) -> None:
         """Take note of Redis's clock, as it was between our ``sent_us`` and now."""
@@ -357,28 +316,13 @@ class Engine:
         """Count places that had to be taken anew."""
         self.counters.rejoined += count
 
+    def count_reaped(self, count: int) -> None:
+        """Count messages that were taken back from the dead."""
+        self.counters.reaped += count
+
     def reap(self, name: str, front_ends: Sequence[str]) -> None:
-        """Take back what front ends that seem to be dead were given.
-
-        Being wrong costs order and work, for a front end that lives learns that its messages were
-        taken back and asks again.
-        """
-        if not self._may_judge:
-            return
-        ours = Keys(self.settings.prefix, name, self.front_end)
-        for front_end in front_ends:
-            keys = ours.of_reply(front_end)
-            age = _OVERDUE_LEASES * self.lease_ms
-            words: list[Word] = ["EVALSHA", scripts.REAP.digest, len(keys), *keys, front_end, age]
-            words.append(ours.bell)
-            self._send(Command(keys[0], words, self._reaped, scripts.REAP))
-
-    @property
-    def _may_judge(self) -> bool:
-        """Whether this front end has itself had prompt answers for so long that it may call others
-        dead."""
-        since = self._healthy_since + _OVERDUE_LEASES * self.settings.lease
-        return self._down_since is None and self._now >= since
+        """Take back what front ends that seem to be dead were given."""
+        self._sweeper.reap(name, front_ends)
 
     def next_numbers(self, count: int) -> range:
         """Return numbers for messages that arrive, growing."""
@@ -424,14 +368,14 @@ class Engine:
         """Return why messages are not even sent."""
         if self.draining:
             return shutting_down()
-        if self._down_since is None:
-            self._held_bytes = 0
-            return None
-        self._held_bytes += charge_of(offer.messages)
-        if self._held_bytes <= _MOST_HELD_BYTES:
+        if self.health.down_since is None or self._held_bytes + offer.charge <= _MOST_HELD_BYTES:
             return None
         away = self._away()
         return BackendUnavailable(away.message, **away.details, queued=False)
+
+    def hold(self, charge: int) -> None:
+        """Take note of messages whose fate is not known yet; a charge below 0 ends that."""
+        self._held_bytes += charge
 
     def _away(self) -> BackendUnavailable:
         return BackendUnavailable(
@@ -476,11 +420,7 @@ class Engine:
     # -- connections -----------------------------------------------------------------------------
 
     def _link_ready(self, _link: Link) -> None:
-        if self.up:
-            if self._down_since is not None:
-                _log.info("connected to %s again", ", ".join(self.address.names))
-            self._down_since = None
-            self._healthy_since = self._now
+        self._look_after_health()
         for channel in self._channels.values():
             if channel.places:
                 channel.ring(b"")  # what was rung meanwhile is found by the next call
@@ -488,17 +428,33 @@ class Engine:
         if self._commands is not None:
             self._commands.retry()
 
-    def _link_lost(self, link: Link, reason: Exception) -> None:
+    def _link_lost(self, link: Link, reason: Exception | None) -> None:
         if self._commands is not None:
             self._commands.link_lost(link)
-        if self._closed:
+        if self._closed or reason is None:
             return
         self.counters.reconnects += 1
-        if self._down_since is None:
-            self._down_since = self._now
-        if self._now >= self._said_at + _SAY_SECONDS and not self.draining:
-            self._said_at = self._now
-            _log.warning("%s; trying again", reason)
+        self._look_after_health()
+        if not self.draining:
+            self.health.say(self._now, str(reason))
+
+    def _servers_changed(self) -> None:
+        if self._topology is not None and not self._closed:
+            names = ", ".join(map(name_of, self._topology.nodes))
+            _log.info("the queues are kept by %s", names)
+            self._look_after_health()
+
+    def _look_after_health(self) -> None:
+        """Take note of whether all servers answer, and answer in time."""
+        if self._topology is None or self._commands is None:
+            return
+        since = self._commands.unanswered_since
+        late = since is not None and self._now - since > min(_PROMPT_SECONDS, self.settings.grace)
+        if self._topology.up and not late:
+            self.health.note_up(self._now)
+        else:
+            nothing = late if self._topology.up else not self._topology.partly_up
+            self.health.note_down(self._now, nothing_answers=nothing)
 
     def _pushed(self, push: Sequence[Any]) -> None:
         kind = bytes(push[0])
@@ -518,10 +474,6 @@ class Engine:
     def _count_retry(self, reason: str) -> None:
         self.counters.retries[reason] = self.counters.retries.get(reason, 0) + 1
 
-    def _reaped(self, reply: Any) -> None:
-        if isinstance(reply, int) and reply > 0:
-            self.counters.reaped += reply
-
     # -- time --------------------------------------------------------------------------------------
 
     def on_deadline(self) -> None:
@@ -538,12 +490,9 @@ class Engine:
                     self._flush_wanted.add(channel)
         if now >= self._audit_at:
             self._audit_at = now + _AUDIT_SECONDS
-            self._audit()
-        if not self.up:
-            for channel in list(self._channels.values()):
-                channel.fail_older_than(now - self.settings.grace, self._away())
-        else:
-            self._sweep()
+            used = {name: each.generation for name, each in self._channels.items()}
+            self.index.audit({name: generation for name, generation in used.items() if generation})
+        self._look_after_servers(now)
         self._forget_idle_channels()
         self._schedule(loop)
 
@@ -551,42 +500,18 @@ class Engine:
         self.deadline = loop.now + min(_LOOK_SECONDS, self.settings.lease / 6)
         loop.schedule(self)
 
-    def _sweep(self) -> None:
-        """Let time do its work on all queues, unless another front end is about to."""
-        # One that may not call others dead yet must not keep the others from doing so.
-        key = f"{self.settings.prefix}:{'sweeper' if self._may_judge else 'sweeper:new'}"
-        words: list[str | bytes | int] = ["SET", key, self.front_end, "NX", "PX", _SWEEP_MS]
-        self.ask_index(words, self._may_sweep)
-
-    def _may_sweep(self, reply: Any) -> None:
-        if reply is not None and not isinstance(reply, Exception):
-            self.ask_index(["HKEYS", self._index], self._sweep_all)
-
-    def _sweep_all(self, reply: Any) -> None:
-        if isinstance(reply, Exception):
+    def _look_after_servers(self, now: float) -> None:
+        """Learn what is away, end what has waited too long for it, and sweep while all is well."""
+        if self._topology is None or self._commands is None:
             return
-        names = sorted(bytes(name).decode() for name in reply)
-        begin = bisect.bisect(names, self._sweep_from) if len(names) > _SWEEP_QUEUES else 0
-        chosen = names[begin : begin + _SWEEP_QUEUES]
-        self._sweep_from = chosen[-1] if len(chosen) == _SWEEP_QUEUES else ""
-        for name in chosen:
-            self._sweep_one(name)
-
-    def _sweep_one(self, name: str) -> None:
-        bell = Keys(self.settings.prefix, name, self.front_end).bell
-        words: list[str | bytes | int] = [bell, self.front_end, _OVERDUE_LEASES * self.lease_ms]
-        self._ask(name, scripts.SWEEP, words, partial(self._swept, name))
-
-    def _swept(self, name: str, reply: Any) -> None:
-        if isinstance(reply, Exception):
+        self._topology.look()
+        self._look_after_health()
+        if self.health.down_since is None:
+            self._sweeper.sweep()
             return
-        if reply[0] == 1:
-            self.remove_name(name, reply[1])
-        elif reply[0] == 0:
-            if reply[1]:
-                self.reap(name, [each.decode() for each in reply[1]])
-            if reply[2]:
-                self._sweep_one(name)  # in portions, so that others are served in between
+        self.health.say(now, self._commands.stall_reason if self._topology.up else "")
+        for channel in list(self._channels.values()):
+            channel.fail_older_than(now - self.settings.grace, self._away())
 
     def _forget_idle_channels(self) -> None:
         for name, channel in list(self._channels.items()):
@@ -609,50 +534,6 @@ class Engine:
         if self._topology is not None:
             self._topology.close()
 
-    # -- the index of names ----------------------------------------------------------------------
 
-    def _audit(self) -> None:
-        """Compare the index with the queues; a name without one goes at the second look."""
-        self.ask_index(["HGETALL", self._index], self._compare)
-
-    def _compare(self, reply: Any) -> None:
-        if isinstance(reply, Exception):
-            return
-        listed = _pairs(reply)
-        for name, channel in self._channels.items():
-            if channel.generation and name not in listed:
-                self.ask_index(["HSETNX", self._index, name, channel.generation], _ignore)
-        for name, generation in listed.items():
-            self._ask(name, scripts.STATS, [0], partial(self._check_name, name, generation))
-
-    def _check_name(self, name: str, generation: bytes, reply: Any) -> None:
-        if isinstance(reply, Exception):
-            return
-        if reply:
-            self._missing.discard(name)
-            if reply[0][0] != generation:  # two front ends created it at the same time
-                self.ask_index(["HSET", self._index, name, reply[0][0]], _ignore)
-        elif name in self._missing:
-            self._missing.discard(name)
-            self.remove_name(name, generation)
-        else:
-            self._missing.add(name)
-
-    def remove_name(self, name: str, generation: bytes | str) -> None:
-        """Remove a name from the index, unless it belongs to a successor by now."""
-        self.ask_index(
-            ["EVALSHA", scripts.FORGET.digest, 1, self._index, name, generation],
-            _ignore,
-            scripts.FORGET,
-        )
-
-
-def _pairs(reply: Any) -> Mapping[str, bytes]:
-    """Read a hash, which RESP3 sends as a map."""
-    if isinstance(reply, dict):
-        return {bytes(name).decode(): bytes(value) for name, value in reply.items()}
-    return {bytes(reply[at]).decode(): bytes(reply[at + 1]) for at in range(0, len(reply), 2)}
-
-
-def _ignore(reply: Any) -> None:
-    """Pass over a reply that the next audit would make good."""
+def _ignore(_reply: Any) -> None:
+    """Pass over a reply that changes nothing."""

@@ -24,6 +24,7 @@ from zoldyq.engine.loop import READ, WRITE, EventLoop
 
 _READ_BYTES = 1 << 18
 _NEVER = float("inf")
+_SUBSCRIBED = (b"subscribe", b"ssubscribe")
 
 Word = str | bytes | int | float | memoryview
 #: Called with the reply, a ``hiredis.ReplyError`` that the server answered, or a LinkLost.
@@ -39,7 +40,8 @@ class Link:
 
     ``on_ready`` is called once the server has accepted HELLO and the scripts in ``prepare``;
     ``on_lost`` once, with the reason, when the connection ends. ``on_push`` gets the messages of
-    subscriptions. ``timeout`` is in seconds: for connecting, and for every reply.
+    subscriptions. ``timeout`` is in seconds: for connecting, and for every reply. With
+    ``primary_only`` a server that says that it is a replica is not used.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Link:
         on_lost: Callable[[Link, Exception], None],
         on_push: Callable[[Sequence[Any]], None],
         tls: ssl.SSLContext | None = None,
+        primary_only: bool = False,
     ) -> None:
         self.node = node
         self.ready = False
@@ -75,6 +78,8 @@ class Link:
         self._tls = tls if address.secure else None
         self._socket: socket.socket | None = None  # None while a name is looked up
         self._interest = WRITE
+        self._primary_only = primary_only
+        self._subscribing = 0  # how many of _pending a push answers
         self.deadline = loop.now + timeout
         if _is_address(node):
             self._connect(node)
@@ -95,10 +100,14 @@ class Link:
             self._set_deadline(self._loop.now + self._timeout)
         self._pending.append((on_reply, self._loop.now))
 
-    def tell(self, words: Sequence[Word]) -> None:
-        """Give a command whose only answer is a push, such as SSUBSCRIBE in RESP3."""
-        if not self.closed:
-            self._unsent += hiredis.pack_command(tuple(words))  # type: ignore[arg-type]
+    def subscribe(self, command: str, channel: str, on_refused: OnReply) -> None:
+        """Subscribe with SUBSCRIBE or SSUBSCRIBE; ``on_refused`` gets an error, if there is one.
+
+        In RESP3 the answer is a push, unless it is an error.
+        """
+        answer = _Subscription(on_refused)
+        self._subscribing += 1
+        self.send([command, channel], answer)
 
     def flush(self) -> None:
         """Send what is waiting, as much as the kernel takes."""
@@ -108,6 +117,15 @@ class Link:
     def close(self) -> None:
         """End the connection; everything that has no reply learns it."""
         self._end(LinkLost(f"the connection to {name_of(self.node)} was closed"))
+
+    def give_up(self, reason: LinkLost) -> None:
+        """End the connection for a reason that its owner is told."""
+        self._end(reason)
+
+    @property
+    def unanswered_since(self) -> float | None:
+        """When the oldest command without a reply was given, monotonic seconds; None for none."""
+        return self._pending[0][1] if self._pending else None
 
     @property
     def busy(self) -> bool:
@@ -200,17 +218,22 @@ class Link:
         """Put the set-up in front of what was given meanwhile."""
         waiting, self._unsent = self._unsent, bytearray()
         later, self._pending = self._pending, deque()
-        hello: list[Word] = ["HELLO", 3]
-        if self._address.password:
-            hello += ["AUTH", self._address.username or "default", self._address.password]
-        commands: list[Sequence[Word]] = [hello]
+        commands: list[Sequence[Word]] = [hello(self._address)]
         if self._address.database:
             commands.append(["SELECT", self._address.database])
         commands += self._prepare
-        for number, words in enumerate(commands, 1):
-            self.send(words, self._set_up if number < len(commands) else self._last_set_up)
+        self.send(commands[0], self._greeted)
+        for words in commands[1:]:
+            self.send(words, self._set_up)
+        self.send(["PING"], self._last_set_up)
         self._unsent += waiting
         self._pending += later
+
+    def _greeted(self, reply: Any) -> None:
+        """Look at what the server says of itself."""
+        self._set_up(reply)
+        if self._primary_only and isinstance(reply, dict) and reply.get(b"role") == b"replica":
+            self._end(LinkLost(f"{name_of(self.node)} is a replica"))
 
     def _set_up(self, reply: Any) -> None:
         if isinstance(reply, hiredis.ReplyError):
@@ -265,16 +288,31 @@ class Link:
             if reply is _MORE:
                 break
             if isinstance(reply, hiredis.PushNotification):
-                self._on_push(reply)
+                if self._subscribing and self._is_answer(reply):
+                    self._pending.popleft()
+                else:
+                    self._on_push(reply)
                 continue
             if not self._pending:
                 self._end(LinkLost(f"{name_of(self.node)} answered what was not asked"))
                 return
             on_reply, _ = self._pending.popleft()
+            if isinstance(on_reply, _Subscription):
+                self._subscribing -= 1
             on_reply(reply)
         if not self.closed:
             self._set_deadline(self._due() if self._pending else _NEVER)
             self.flush()
+
+    def _is_answer(self, push: Sequence[Any]) -> bool:
+        """Whether a push answers the oldest command, and was not sent unasked."""
+        if push[0] not in _SUBSCRIBED or not self._pending:
+            return False
+        oldest = self._pending[0][0]
+        if isinstance(oldest, _Subscription):
+            self._subscribing -= 1
+            return True
+        return False
 
     def _due(self) -> float:
         """Return until when something has to happen: large replies come in many pieces."""
@@ -302,9 +340,28 @@ class Link:
         pending, self._pending = self._pending, deque()
         lost = reason if isinstance(reason, LinkLost) else LinkLost(str(reason))
         for on_reply, _ in pending:
-            if on_reply not in (self._set_up, self._last_set_up):
+            if on_reply not in (self._greeted, self._set_up, self._last_set_up):
                 on_reply(lost)
         self._on_lost(self, reason)
+
+
+def hello(address: Address) -> list[Word]:
+    """Return the first command of a connection: RESP3, and who we are."""
+    words: list[Word] = ["HELLO", 3]
+    if address.password:
+        words += ["AUTH", address.username or "default", address.password]
+    return words
+
+
+class _Subscription:
+    """Stands for a SUBSCRIBE among the commands without a reply. Called with an error, if any."""
+
+    def __init__(self, on_refused: OnReply) -> None:
+        self._on_refused = on_refused
+
+    def __call__(self, reply: Any) -> None:
+        if isinstance(reply, Exception):
+            self._on_refused(reply)
 
 
 class _More:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from zoldyq.contract.errors import ZoldyQError
-from zoldyq.engine.call import pack_messages
+from zoldyq.engine.call import charge_of, pack_messages
 from zoldyq.queue import Delivery, Receipt, Wake
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ class Offer:
     """An enqueue of messages, all or none. ``messages`` are as they stand in the list.
 
     ``at`` is their time stamp in microseconds since the epoch, ``ttl`` their own lifetime in
-    microseconds, if any. ``stood`` says that it had to wait for room.
+    microseconds, if any. ``charge`` are the bytes that the queue is charged for them. ``stood``
+    says that it had to wait for room.
     """
 
     __slots__ = (
@@ -124,6 +125,7 @@ class Offer:
         "at",
         "began",
         "channel",
+        "charge",
         "error",
         "expired",
         "gone",
@@ -153,6 +155,7 @@ class Offer:
         self.payloads = payloads
         self.ttl = ttl
         self.stamp(at)
+        self.charge = charge_of(self.messages)
         self.stood = False
         self.wake = wake
         self.waits = waits

@@ -1,4 +1,4 @@
-"""What is asked of a Redis server before a front end uses it, over a connection that blocks.
+"""What is asked of the servers before a front end uses them, over connections that block.
 
 What cannot be cured by waiting is an InvalidSetting: a password, a version, an eviction policy that
 deletes queues, a proxy that passes no rings on.
@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import logging
 import secrets
-import socket
 import ssl
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import hiredis
-
 from zoldyq.contract.errors import BackendUnavailable, InvalidSetting
 from zoldyq.engine import scripts
-from zoldyq.engine.address import Address, name_of
-from zoldyq.engine.link import Word
+from zoldyq.engine.address import Address, Node, name_of, sentinel_address
+from zoldyq.engine.asking import Asking, NotYet
+from zoldyq.engine.cluster import SLOTS, host_of, slot_of
 
 _log = logging.getLogger("zoldyq.engine")
 
@@ -30,16 +28,6 @@ _OLDEST_VALKEY = (7, 2)
 #: How often it is said that the server is awaited, and how often it is tried, in seconds.
 _SAY_SECONDS = 5.0
 _TRY_SECONDS = 0.25
-#: Errors of a server that will work a moment later.
-_SOON = ("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "OOM")
-
-
-#: What the reader returns while a reply is incomplete.
-_MORE = object()
-
-
-class _NotYet(Exception):
-    """The server cannot be used now; the text says why."""
 
 
 def await_server(
@@ -50,19 +38,20 @@ def await_server(
     timeout: float,
     start_seconds: float,
 ) -> None:
-    """Return as soon as the server can be used, within ``start_seconds``.
+    """Return as soon as the queues can be used, within ``start_seconds``.
 
     Raises:
-        InvalidSetting: it never can, as it is.
-        BackendUnavailable: it could not be reached in time.
+        InvalidSetting: they never can, as it is.
+        BackendUnavailable: they could not be reached in time.
     """
     begin = said = time.monotonic()
+    probe = _Probe(address, prefix, tls, timeout)
     while True:
         try:
-            _check(address, prefix, tls, timeout)
+            probe.run()
             return
-        except (_NotYet, OSError) as error:
-            reason = f"{name_of(address.nodes[0])}: {error}"
+        except NotYet as error:
+            reason = str(error)
         now = time.monotonic()
         if now - begin > start_seconds:
             raise BackendUnavailable(
@@ -74,127 +63,153 @@ def await_server(
         time.sleep(_TRY_SECONDS)
 
 
-def _check(address: Address, prefix: str, tls: ssl.SSLContext | None, timeout: float) -> None:
-    with _Connection(address, tls, timeout) as redis:
-        redis.greet()
-        _check_version(redis)
-        _check_eviction(redis)
-        _check_layout(redis, prefix)
-        _check_rings(redis, prefix)
+class _Probe:
+    """One look at all servers that keep queues. Raises InvalidSetting or NotYet."""
+
+    def __init__(
+        self, address: Address, prefix: str, tls: ssl.SSLContext | None, timeout: float
+    ) -> None:
+        self._address = address
+        self._prefix = prefix
+        self._tls = tls
+        self._timeout = timeout
+
+    def run(self) -> None:
+        """Look, and return if the queues can be used."""
+        if self._address.kind == "cluster":
+            slots = self._ask_any(self._slots)
+            for node in sorted(set(slots)):
+                with self._connect(node) as server:
+                    self._check(server, slots, node)
+            return
+        node = (
+            self._ask_any(self._primary)
+            if self._address.kind == "sentinel"
+            else self._address.nodes[0]
+        )
+        with self._connect(node) as server:
+            self._check(server, [node] * SLOTS, node)
+
+    def _connect(self, node: Node) -> Asking:
+        return Asking(node, self._address, self._tls, self._timeout)
+
+    # -- where the queues are ----------------------------------------------------------------
+
+    def _ask_any(self, question: Any) -> Any:
+        """Return the first answer that one of the servers of the URL has."""
+        for number, node in enumerate(self._address.nodes, 1):
+            try:
+                return question(node)
+            except NotYet:
+                if number == len(self._address.nodes):
+                    raise
+        raise AssertionError("a URL names a server at least")
+
+    def _slots(self, node: Node) -> list[Node]:
+        """Return the server of each slot of a Cluster."""
+        with self._connect(node) as server:
+            if server.mode != "cluster":
+                raise InvalidSetting(
+                    f"backend: {name_of(node)} is not in cluster mode; write redis:// instead of "
+                    "redis+cluster://"
+                )
+            slots: list[Node | None] = [None] * SLOTS
+            for first, last, primary, *_ in server.ask("CLUSTER", "SLOTS"):
+                owner = (host_of(primary[0]) or node[0], int(primary[1]))
+                slots[first : last + 1] = [owner] * (last + 1 - first)
+        found = [owner for owner in slots if owner is not None]
+        if len(found) < SLOTS:
+            raise NotYet(
+                f"{name_of(node)}: {SLOTS - len(found)} slots of the Cluster have no server"
+            )
+        return found
+
+    def _primary(self, node: Node) -> Node:
+        """Return the primary that a sentinel names."""
+        address = self._address
+        with Asking(node, sentinel_address(address, node), self._tls, self._timeout) as server:
+            if server.mode != "sentinel":
+                raise InvalidSetting(
+                    f"backend: {name_of(node)} is no sentinel; write redis:// for a server that "
+                    "keeps queues itself"
+                )
+            found = server.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", address.master)
+        if found is None:
+            raise InvalidSetting(
+                f"backend: the sentinel {name_of(node)} knows no primary named {address.master}; "
+                "give the name that sentinel.conf has behind 'sentinel monitor'"
+            )
+        return bytes(found[0]).decode(), int(found[1])
+
+    # -- one server --------------------------------------------------------------------------
+
+    def _check(self, server: Asking, slots: Sequence[Node], node: Node) -> None:
+        self._check_mode(server)
+        _check_version(server)
+        _check_eviction(server)
+        layout = f"{self._prefix}:layout"
+        if slots[slot_of(layout)] == node:
+            self._check_layout(server, layout)
+        self._check_rings(server, slots, node)
+
+    def _check_mode(self, server: Asking) -> None:
+        kind = self._address.kind
+        if kind != "cluster" and server.mode == "cluster":
+            raise InvalidSetting(
+                f"backend: {server.name} is in cluster mode; write redis+cluster:// instead of "
+                "redis://"
+            )
+        if server.mode == "sentinel":
+            raise InvalidSetting(
+                f"backend: {server.name} is a sentinel; write redis+sentinel://HOST:PORT/NAME with "
+                "the name of the primary"
+            )
+        if server.role == "replica":
+            raise NotYet(f"{server.name} is a replica: queues need its primary")
+
+    def _check_layout(self, server: Asking, key: str) -> None:
+        server.ask("SET", key, LAYOUT, "NX")
+        found = server.ask("GET", key)
+        if found != LAYOUT:
+            text = found.decode() if isinstance(found, bytes) else "none"
+            raise InvalidSetting(
+                f"backend: the queues under the prefix {self._prefix} were made by another version "
+                f"of ZoldyQ (layout {text}, this one has {LAYOUT.decode()}); give another "
+                "redis_prefix"
+            )
+
+    def _check_rings(self, server: Asking, slots: Sequence[Node], node: Node) -> None:
+        """See whether a script's ring reaches this connection, which some proxies prevent."""
+        tag = secrets.token_hex(8)
+        while slots[slot_of(tag)] != node:
+            tag = secrets.token_hex(8)
+        channel = f"{self._prefix}:{{{tag}}}:c:{tag}"
+        server.tell("SSUBSCRIBE", channel)
+        key = f"{self._prefix}:{{{tag}}}:h"
+        heard = server.ask("EVAL", scripts.SELF_TEST.text, 1, key, channel)
+        if heard != 1:
+            raise InvalidSetting(
+                f"backend: a message that a script publishes on {server.name} does not reach its "
+                "front end; connect to the server itself, without a proxy"
+            )
 
 
-def _check_version(redis: _Connection) -> None:
-    info = redis.info("server")
+def _check_version(server: Asking) -> None:
+    info = server.info("server")
     if "valkey_version" in info:
         kind, version, oldest = "Valkey", info["valkey_version"], _OLDEST_VALKEY
     else:
         kind, version, oldest = "Redis", info.get("redis_version", "0.0"), _OLDEST_REDIS
     if tuple(int(part) for part in version.split(".")[:2]) < oldest:
         raise InvalidSetting(
-            f"backend: this is {kind} {version}; use Redis 7.0, Valkey 7.2 or later"
+            f"backend: {server.name} is {kind} {version}; use Redis 7.0, Valkey 7.2 or later"
         )
 
 
-def _check_eviction(redis: _Connection) -> None:
-    policy = redis.info("memory").get("maxmemory_policy", "noeviction")
+def _check_eviction(server: Asking) -> None:
+    policy = server.info("memory").get("maxmemory_policy", "noeviction")
     if policy.startswith("allkeys"):
         raise InvalidSetting(
-            f"backend: the server deletes queues when its memory is full (maxmemory-policy "
+            f"backend: {server.name} deletes queues when its memory is full (maxmemory-policy "
             f"{policy}); set maxmemory-policy to noeviction"
         )
-
-
-def _check_layout(redis: _Connection, prefix: str) -> None:
-    key = f"{prefix}:layout"
-    redis.ask("SET", key, LAYOUT, "NX")
-    found = redis.ask("GET", key)
-    if found != LAYOUT:
-        raise InvalidSetting(
-            f"backend: the queues under the prefix {prefix} were made by another version of ZoldyQ "
-            f"(layout {_text(found)}, this one has {_text(LAYOUT)}); give another redis_prefix"
-        )
-
-
-def _check_rings(redis: _Connection, prefix: str) -> None:
-    """See whether a script's ring reaches this connection, which some proxies prevent."""
-    tag = secrets.token_hex(8)
-    channel = f"{prefix}:{{{tag}}}:c:{tag}"
-    redis.tell("SSUBSCRIBE", channel)
-    heard = redis.ask("EVAL", scripts.SELF_TEST.text, 1, f"{prefix}:{{{tag}}}:h", channel)
-    if heard != 1:
-        raise InvalidSetting(
-            "backend: a message that a script publishes does not reach its front end; connect to "
-            "the server itself, without a proxy"
-        )
-
-
-def _text(value: Any) -> str:
-    return bytes(value).decode() if value is not None else "none"
-
-
-class _Connection:
-    """Sends commands and waits for each reply."""
-
-    def __init__(self, address: Address, tls: ssl.SSLContext | None, timeout: float) -> None:
-        self._address = address
-        self._reader = hiredis.Reader(notEnoughData=_MORE)
-        host, port = address.nodes[0]
-        if port:
-            self._socket = socket.create_connection((host, port), timeout)
-        else:
-            self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.settimeout(timeout)
-            self._socket.connect(host)
-        if tls is not None:
-            self._socket = tls.wrap_socket(self._socket, server_hostname=host)
-
-    def __enter__(self) -> _Connection:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.close()
-
-    def greet(self) -> None:
-        """Introduce ourselves, and choose the database."""
-        address = self._address
-        hello: list[Word] = ["HELLO", 3]
-        if address.password:
-            hello += ["AUTH", address.username or "default", address.password]
-        self.ask(*hello)
-        if address.database:
-            self.ask("SELECT", address.database)
-
-    def tell(self, *words: Word) -> None:
-        """Send a command that is answered by a push alone."""
-        self._socket.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]
-
-    def ask(self, *words: Word) -> Any:
-        """Return the reply to a command.
-
-        Raises:
-            InvalidSetting: the server refuses it, and will next time.
-            _NotYet: the server will take it a moment later. OSError: the connection broke.
-        """
-        self.tell(*words)
-        reply = self._next()
-        while isinstance(reply, hiredis.PushNotification):
-            reply = self._next()
-        if isinstance(reply, hiredis.ReplyError):
-            if str(reply).startswith(_SOON):
-                raise _NotYet(str(reply))
-            raise InvalidSetting(f"backend: the server refuses {words[0]!s} ({reply!s})")
-        return reply
-
-    def _next(self) -> Any:
-        while (reply := self._reader.gets()) is _MORE:
-            data = self._socket.recv(1 << 16)
-            if not data:
-                raise _NotYet("the server closed the connection")
-            self._reader.feed(data)
-        return reply
-
-    def info(self, section: str) -> dict[str, str]:
-        """Return a section of INFO."""
-        text = self.ask("INFO", section)
-        lines: Sequence[str] = bytes(text).decode().splitlines()
-        return dict(line.split(":", 1) for line in lines if ":" in line)

@@ -144,7 +144,7 @@ class EngineQueues:
         if dropped < 0:
             raise self._not_found(name)
         generation = reply[0][0]
-        self.engine.post(lambda: self.engine.remove_name(name, generation))
+        self.engine.post(lambda: self.engine.index.remove(name, generation))
         self.engine.post(lambda: self.engine.count_dropped(dropped))
         return dropped
 
@@ -157,7 +157,7 @@ class EngineQueues:
 
     def all_stats(self) -> Iterator[tuple[str, QueueStats]]:
         """Yield name and statistics of every queue, ordered by name. Raises as :meth:`peek`."""
-        index: Sequence[bytes] = self._wait([self.engine.ask_names])[0]
+        index: Sequence[bytes] = self._wait([self._names])[0]
         names = sorted(bytes(name).decode() for name in index)
         held = 0
         for begin in range(0, len(names), _AT_ONCE):
@@ -207,17 +207,17 @@ class EngineQueues:
     @property
     def away(self) -> bool:
         """Whether Redis has not answered for a second."""
-        return self.engine.away
+        return self.engine.health.away
 
     @property
     def nodes(self) -> Sequence[str]:
         """The servers, without passwords."""
-        return self.engine.address.names
+        return self.engine.nodes
 
     @property
     def memory_full(self) -> bool:
         """Whether Redis has just said that it has no memory left."""
-        return self.engine.memory_full
+        return self.engine.health.memory_full
 
     @property
     def bytes_held(self) -> int:
@@ -233,9 +233,12 @@ class EngineQueues:
     def _bell(self, name: str) -> str:
         return f"{self.engine.settings.prefix}:{{{name}}}:c:"
 
+    def _names(self, on_reply: Callable[[Any], None]) -> None:
+        self.engine.post(lambda: self.engine.index.names(on_reply))
+
     def _reserve(self, name: str) -> str:
         outcome: str | ZoldyQError = self._wait(
-            [lambda on_reply: self.engine.post(lambda: self.engine.reserve_name(name, on_reply))]
+            [lambda on_reply: self.engine.post(lambda: self.engine.index.reserve(name, on_reply))]
         )[0]
         if isinstance(outcome, ZoldyQError):
             raise outcome
@@ -264,7 +267,7 @@ class EngineQueues:
 
             return on_reply
 
-        if self.engine.away:
+        if self.away:
             raise self._no_answer()
         for number, ask in enumerate(questions):
             ask(take(number))

@@ -102,10 +102,6 @@ def make_backend(settings: Settings, policies: Policies | None = None) -> Backen
             "pip install 'zoldyq[redis]'"
         ) from None
     address = parse_address(settings.backend)
-    if address.kind != "single":
-        raise InvalidSetting(
-            "backend: Sentinel and Cluster are not in this version; give redis://HOST:PORT"
-        )
     tls = ssl.create_default_context() if address.secure else None
     await_server(
         address,
