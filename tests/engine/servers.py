@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -13,9 +15,11 @@ import pytest
 
 from tests.helpers import wait_until
 
-#: Skips a test module where the server or the client library is missing, with a line that says so.
+#: What to start: another Redis, or a Valkey, where a test run names one.
+PROGRAM = os.environ.get("TEST_REDIS_SERVER", "redis-server")
+#: Skips a test module where the server is missing, with a line that says so.
 needs_redis = pytest.mark.skipif(
-    shutil.which("redis-server") is None, reason="redis-server is not installed"
+    shutil.which(PROGRAM) is None, reason=f"{PROGRAM} is not installed"
 )
 
 
@@ -26,10 +30,9 @@ class RedisServer:
         self._password = password
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.port = _free_port()
-        self._command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
-        self._command += ["--save", "", "--dir", str(folder), "--logfile", str(folder / "log")]
-        self._command += options
+        self.port = free_port()
+        self._command = [PROGRAM, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self._command += ["--dir", str(folder), "--logfile", str(folder / "log"), *options]
         self.start()
 
     def start(self) -> None:
@@ -45,6 +48,14 @@ class RedisServer:
     def connect(self) -> RedisConnection:
         """Return a plain connection."""
         return RedisConnection(self.port)
+
+    def freeze(self) -> None:
+        """Stop the process where it is."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have the process go on."""
+        self.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End the process."""
@@ -88,7 +99,8 @@ class RedisConnection:
         self._socket.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody uses now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])

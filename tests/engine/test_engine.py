@@ -2,109 +2,36 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from tests.engine.engines import EngineFrontEnd, await_delivery, await_messages, await_receipt
 from tests.engine.servers import RedisConnection, RedisServer, needs_redis
 from tests.helpers import wait_until
 from zoldyq.contract.errors import BackendUnavailable, MaxQueuesReached, QueueFull
 from zoldyq.contract.policy import Policy
-from zoldyq.engine.address import parse_address
-from zoldyq.engine.engine import Engine, EngineSettings
-from zoldyq.engine.places import Offer, Take
-from zoldyq.engine.queues import EngineQueues
-from zoldyq.queue import Bell, Delivery, Receipt
-from zoldyq.server.native.loop.reactor import Reactor
+from zoldyq.engine.engine import EngineSettings
+from zoldyq.queue import Bell
 
 pytestmark = needs_redis
 
-A_LOT = 1 << 20
 
-
-class FrontEnd:
-    """An engine on a loop, driven by the test's thread."""
-
-    def __init__(self, url: str, settings: EngineSettings, policy: Policy) -> None:
-        self.reactor = Reactor("test", lambda second: None)
-        self._thread = threading.Thread(target=self.reactor.run, daemon=True)
-        self._thread.start()
-        self.engine = Engine(parse_address(url), settings, lambda _name: policy)
-        self.engine.attach(self.reactor)
-        self.queues = EngineQueues(self.engine, lambda _name: policy)
-        wait_until(lambda: self.engine.up)
-
-    def enqueue(self, name: str, *payloads: bytes) -> Receipt:
-        return await_receipt(*self.begin_enqueue(name, *payloads))
-
-    def begin_enqueue(self, name: str, *payloads: bytes, waits: bool = False) -> tuple[Bell, Offer]:
-        bell = Bell()
-        place = self.queues.begin_enqueue(name, payloads, wake=bell.ring, waits=waits)
-        return bell, place
-
-    def dequeue(self, name: str, count: int = 1) -> list[bytes]:
-        return await_messages(*self.begin_dequeue(name, count))
-
-    def begin_dequeue(self, name: str, count: int = 1, *, waits: bool = False) -> tuple[Bell, Take]:
-        bell = Bell()
-        place = self.queues.begin_dequeue(name, count, A_LOT, wake=bell.ring, waits=waits)
-        return bell, place
-
-    def wait_in_line(self, name: str) -> tuple[Bell, Take]:
-        """Stand in line of a queue that exists, and return once that is so."""
-        before = self.waiting(name)
-        waiting = self.begin_dequeue(name, waits=True)
-        wait_until(lambda: self.waiting(name) == before + 1)
-        return waiting
-
-    def waiting(self, name: str) -> int:
-        return self.queues.stats(name).waiting_consumers
-
-    def create(self, name: str) -> None:
-        self.enqueue(name, b"first")
-        assert self.dequeue(name) == [b"first"]
-
-    def stop(self) -> None:
-        self.engine.close()
-        self.reactor.stop()
-        self._thread.join(10)
-
-
-def await_delivery(bell: Bell, place: Take) -> Delivery:
-    wait_until(lambda: bell.sleep(time.monotonic() + 1) and place.settled)
-    delivery = place.leave()
-    assert delivery is not None
-    return delivery
-
-
-def await_messages(bell: Bell, place: Take) -> list[bytes]:
-    return [message.payload for message in await_delivery(bell, place).messages]
-
-
-def await_receipt(bell: Bell, place: Offer) -> Receipt:
-    wait_until(lambda: bell.sleep(time.monotonic() + 1) and place.settled)
-    receipt = place.leave()
-    assert receipt is not None
-    return receipt
-
-
-Make = Callable[..., FrontEnd]
+Make = Callable[..., EngineFrontEnd]
 
 
 @pytest.fixture
 def front_end(redis: RedisConnection, redis_server: RedisServer) -> Iterator[Make]:
     """Make front ends: ``front_end(capacity=5, lease=1.0)``."""
-    made: list[FrontEnd] = []
+    made: list[EngineFrontEnd] = []
 
     def make(
         url: str = "", *, capacity: int = 1000, max_queues: int = 100, lease: float = 2.0
-    ) -> FrontEnd:
+    ) -> EngineFrontEnd:
         settings = EngineSettings(lease=lease, grace=2.0, timeout=1.0, max_queues=max_queues)
         policy = Policy(capacity=capacity)
-        made.append(FrontEnd(url or redis_server.url, settings, policy))
+        made.append(EngineFrontEnd(url or redis_server.url, settings, policy))
         return made[-1]
 
     yield make
@@ -188,7 +115,7 @@ def test_the_number_of_queues_is_bounded_for_all_front_ends_together(front_end: 
     wait_until(lambda: _accepted(b, "two"))
 
 
-def _accepted(front_end: FrontEnd, name: str) -> bool:
+def _accepted(front_end: EngineFrontEnd, name: str) -> bool:
     try:
         return front_end.enqueue(name, b"1").count == 1
     except MaxQueuesReached:
