@@ -124,6 +124,18 @@ def test_no_message_is_nothing_to_send(queue):
     assert queue.enqueue_many([]) == 0
 
 
+def test_a_batch_that_is_larger_than_the_server_takes_is_sent_in_parts(start_server):
+    server = start_server(max_batch=30)
+    with Client(server.url) as client:
+        queue = client.queue("emails")
+        assert queue.enqueue_many(range(100), batch_messages=100) == 100
+        with queue.producer(max_messages=100, max_delay=60) as producer:
+            for number in range(100, 200):
+                producer.send(number)
+        taken = [message.payload for message in queue.dequeue_many(1_000)]
+    assert taken == list(range(200))
+
+
 def test_a_batch_that_is_larger_than_the_queue_is_sent_in_parts(queue):
     queue.create(300)
     filling = Task(lambda: queue.enqueue_many(range(1_000), timeout=20))

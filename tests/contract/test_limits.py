@@ -19,6 +19,7 @@ def small(kind: str, start_server: Start) -> Api:
         max_body_bytes=BODY,
         max_queues=3,
         max_count=5,
+        max_batch=9,
         max_timeout=2,
         drain_seconds=0,
     )
@@ -133,6 +134,20 @@ def test_the_limits_of_a_request_are_those_of_the_settings(emptied: Api) -> None
     assert (timeout["error"], timeout["maximum"]) == ("invalid_timeout", 2)
     count = emptied.get("/queues/a/dequeue?count=6").json()
     assert (count["error"], count["maximum"]) == ("invalid_count", 5)
+
+
+def test_a_batch_beyond_the_limit_is_refused_whole(emptied: Api) -> None:
+    target = "/queues/a/enqueue"
+    for response in (
+        emptied.post(target, {"payloads": [0] * 10}),
+        emptied.post(target, b"0\n" * 10, content_type="application/x-ndjson"),
+    ):
+        assert (response.status, response.code) == (413, "batch_too_large")
+        assert response.json()["max_batch"] == 9
+    assert emptied.get("/queues/a").status == 404
+    assert b'zoldyq_refused_total{reason="batch_too_large"}' in emptied.get("/metrics").body
+    assert emptied.post(target, {"payloads": [0] * 9}).json()["queue_size"] == 9
+    assert emptied.post(target, {"payload": [0] * 100}).json()["queue_size"] == 10
 
 
 def test_a_reply_is_no_larger_than_a_body_may_be(emptied: Api) -> None:

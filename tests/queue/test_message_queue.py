@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 
@@ -83,6 +84,22 @@ class TestFifo:
         assert queue.purge() == 0
         assert queue.dequeue() is None
         assert queue.stats().purged_total == 2
+
+    @pytest.mark.parametrize(
+        "drop", [MessageQueue.purge, partial(MessageQueue.close, discard=True)]
+    )
+    def test_what_is_dropped_is_freed_without_the_lock(self, drop: Callable[..., int]) -> None:
+        queue = MessageQueue("emails", 10_000)
+        was_locked = []
+
+        class Watched(bytes):
+            def __del__(self) -> None:
+                was_locked.append(queue._lock.locked())
+
+        queue.enqueue_many([Watched(b"1") for _ in range(5_000)])
+        assert drop(queue) == 5_000
+        assert was_locked == [False] * 5_000
+        assert queue.stats().bytes == 0
 
     @pytest.mark.parametrize("capacity", [0, -1])
     def test_a_queue_without_room_makes_no_sense(self, capacity: int) -> None:

@@ -32,7 +32,12 @@ from zoldyq.client.requests import PolicyFields
 from zoldyq.client.sender import SenderOptions, WhenFull
 from zoldyq.client.stream import Stream, StreamOptions
 from zoldyq.client.transport import Transport
-from zoldyq.contract.errors import BatchExceedsCapacity, BodyTooLarge, ZoldyQError
+from zoldyq.contract.errors import (
+    BatchExceedsCapacity,
+    BatchTooLarge,
+    BodyTooLarge,
+    ZoldyQError,
+)
 from zoldyq.contract.names import check_queue_name
 
 #: A batch is sent once it has so many messages or bytes.
@@ -326,10 +331,10 @@ class RemoteQueue:
         return sent
 
     def _send_some(self, batch: Sequence[bytes], timeout: float | None, ttl: float | None) -> int:
-        """Send a batch, or its first half if it is too large for this queue; return how many."""
+        """Send a batch, or its first half if it is too large; return how many."""
         try:
             self._send(batch_body(batch), timeout, ttl)
-        except (BatchExceedsCapacity, BodyTooLarge):
+        except (BatchExceedsCapacity, BatchTooLarge, BodyTooLarge):
             # Nothing of it was queued.
             if len(batch) == 1:
                 raise

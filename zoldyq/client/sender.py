@@ -46,7 +46,13 @@ _ATTEMPT_SECONDS = 2.0
 #: Codes of refusals that are about a message. Any other may be over one day: a queue that is not
 #: there is created, a token is put right.
 _ABOUT_A_MESSAGE = frozenset(
-    {"invalid_json", "body_too_large", "message_too_large", "batch_exceeds_capacity"}
+    {
+        "invalid_json",
+        "body_too_large",
+        "batch_too_large",
+        "message_too_large",
+        "batch_exceeds_capacity",
+    }
 )
 
 #: At the end of the program, senders that were not closed have so many seconds for what is left.

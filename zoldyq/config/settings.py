@@ -139,6 +139,9 @@ class Settings:
     max_count: int = setting(
         defaults.MAX_COUNT, Whole(1, 1_000_000), "Messages that one dequeue or peek may ask for"
     )
+    max_batch: int = setting(
+        defaults.MAX_BATCH, Whole(1, 1_000_000), "Messages that one enqueue may bring"
+    )
     max_timeout: float = setting(
         defaults.MAX_TIMEOUT, Seconds(0), "Longest time that a request may ask to wait"
     )

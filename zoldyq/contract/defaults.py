@@ -15,6 +15,7 @@ MAX_BYTES: Final = 1 << 30
 # What one request may ask for.
 MAX_TIMEOUT: Final = 3600.0
 MAX_COUNT: Final = 10_000
+MAX_BATCH: Final = 10_000
 MAX_BODY_BYTES: Final = 8 << 20
 MAX_HEADER_BYTES: Final = 16 << 10
 

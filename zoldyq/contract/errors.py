@@ -11,8 +11,8 @@ every refusal stands in it, with nothing but a name, a text and a number each.
     ZoldyQError
     +-- BadRequest              the caller has to change the request
     |   +-- InvalidQueueName, InvalidJson, MissingPayload, UnknownField, BodyTooLarge,
-    |   +-- BatchExceedsCapacity, MessageTooLarge, UnknownParameter, InvalidTimeout, InvalidCount,
-    |   +-- InvalidTtl, InvalidCapacity, InvalidPolicy,
+    |   +-- BatchTooLarge, BatchExceedsCapacity, MessageTooLarge, UnknownParameter, InvalidTimeout,
+    |   +-- InvalidCount, InvalidTtl, InvalidCapacity, InvalidPolicy,
     |   +-- NotFound, QueueNotFound, MethodNotAllowed, QueueExists,
     |   +-- MalformedRequest, HeadersTooLarge, UnsupportedExpectation, UnsupportedEncoding,
     |   +-- UnsupportedTransferEncoding, TlsRequired, UpgradeRequired
@@ -40,6 +40,7 @@ __all__ = [
     "BackendUnavailable",
     "BadRequest",
     "BatchExceedsCapacity",
+    "BatchTooLarge",
     "BodyTooLarge",
     "Forbidden",
     "ForbiddenHost",
@@ -146,6 +147,13 @@ class BodyTooLarge(BadRequest):
     """The body, or a WebSocket message, is larger than the server takes."""
 
     code = "body_too_large"
+    status = 413
+
+
+class BatchTooLarge(BadRequest):
+    """The batch has more messages than the server takes with one request."""
+
+    code = "batch_too_large"
     status = 413
 
 

@@ -73,6 +73,12 @@ class Order:
         popleft = self._messages.popleft
         return [popleft() for _ in repeat(None, count)]
 
+    def _take_all(self) -> deque[Message]:
+        """Take all messages for good, however many, in the time of one."""
+        taken, self._messages = self._messages, deque()
+        self._numbers.clear()
+        return taken
+
     def _take_numbers(self, count: int, first: int) -> Sequence[int]:
         """Return the numbers of ``count`` messages that were taken off the head just now.
 

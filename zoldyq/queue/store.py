@@ -7,6 +7,7 @@ in one piece for what most calls want. The lines of those who wait are in :mod:`
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from itertools import islice, repeat
 from time import time_ns
@@ -270,11 +271,11 @@ class Store(Lifetimes):
             surplus = max(surplus, place + (excess > 0))
         return surplus if limit is None else min(surplus, limit)
 
-    def _drop_all(self) -> int:
-        """Drop every message, as purged; return how many there were."""
-        dropped = len(self._messages)
-        self._drop(dropped)
-        self._purged_total += dropped
+    def _drop_all(self) -> deque[Message]:
+        """Drop every message, as purged; return them, to be forgotten without the lock."""
+        dropped = self._take_all()
+        self._free(self._bytes)
+        self._purged_total += len(dropped)
         return dropped
 
     def _drop(self, count: int) -> None:

@@ -4,6 +4,7 @@ Pure functions without I/O. Field names are written in :mod:`zoldyq.wire.documen
 :mod:`zoldyq.wire.requests` alone.
 """
 
+from zoldyq.wire.bounded import Buffer
 from zoldyq.wire.media import (
     JSON,
     JSONL,
@@ -33,7 +34,6 @@ from zoldyq.wire.replies import (
     with_headers,
 )
 from zoldyq.wire.requests import (
-    Buffer,
     FlowControl,
     parse_count,
     parse_enqueue,

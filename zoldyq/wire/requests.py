@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from zoldyq.contract import defaults
 from zoldyq.contract.errors import (
     InvalidCount,
     InvalidJson,
@@ -28,8 +29,8 @@ from zoldyq.contract.errors import (
     ZoldyQError,
 )
 from zoldyq.contract.policy import MAX_SECONDS
+from zoldyq.wire.bounded import LONG_BYTES, Buffer, batch_too_large, goes_on, parse_long_lines
 
-Buffer = bytes | bytearray
 _T = TypeVar("_T")
 
 
@@ -49,6 +50,9 @@ class FlowControl(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     stop: bool = False
 
 
+#: Documents with a handful of fields are never longer: reading one takes less than a millisecond.
+_DOCUMENT_BYTES = 64 << 10
+
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_line = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_lines = msgspec.json.Decoder(msgspec.Raw).decode_lines
@@ -56,18 +60,22 @@ _decode_policy = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_flow_control = msgspec.json.Decoder(FlowControl).decode
 
+_NO_LINE = "the body has no line: send one payload a line"
 _ENVELOPE_HINT = 'send {"payload": ...} or {"payloads": [...]}'
 
 
-def parse_enqueue(body: Buffer) -> tuple[Sequence[bytes], bool]:
+def parse_enqueue(body: Buffer, most: int = defaults.MAX_BATCH) -> tuple[Sequence[bytes], bool]:
     """Return the payloads of an enqueue body, verbatim, and whether it is a batch.
 
     Raises:
+        BatchTooLarge: it has more than ``most`` payloads.
         InvalidJson: the body is no JSON text in UTF-8.
         MissingPayload: it is JSON without a payload.
         UnknownField: it holds another field, one twice, or both ``payload`` and ``payloads``.
     """
     _check_utf8(body)
+    if len(body) > LONG_BYTES and goes_on(body, most):
+        raise batch_too_large(most)
     try:
         envelope = _decode_envelope(body)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -84,6 +92,8 @@ def parse_enqueue(body: Buffer) -> tuple[Sequence[bytes], bool]:
         raise UnknownField(f"the body has payload and payloads: {_ENVELOPE_HINT}", field="payload")
     if not many:
         raise MissingPayload("payloads is empty: give at least one payload")
+    if len(many) > most:
+        raise batch_too_large(most)
     # No JSON text holds a raw NUL. Joining and splitting in C takes two thirds of the time of a
     # copy for each.
     joined = b"\0".join(many)
@@ -126,20 +136,28 @@ def _check_one_key(body: Buffer, key: str) -> None:
         raise UnknownField(f"the body has {key} twice: {_ENVELOPE_HINT}", field=key) from None
 
 
-def parse_ndjson(body: Buffer) -> tuple[Sequence[bytes], bool]:
+def parse_ndjson(body: Buffer, most: int = defaults.MAX_BATCH) -> tuple[Sequence[bytes], bool]:
     """Return the payloads of a body with one JSON text a line; blank lines are ignored.
 
     Raises:
+        BatchTooLarge: there are more than ``most``.
         InvalidJson: a line is no JSON text in UTF-8, or holds more or less than one.
         MissingPayload: there is no line.
     """
     _check_utf8(body)
+    if len(body) > LONG_BYTES:
+        payloads = parse_long_lines(body, most)
+        if not payloads:
+            raise MissingPayload(_NO_LINE)
+        return payloads, True
     try:
         values = _decode_lines(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise _explain(error, body) from None
     if not values:
-        raise MissingPayload("the body has no line: send one payload a line")
+        raise MissingPayload(_NO_LINE)
+    if len(values) > most:
+        raise batch_too_large(most)
     # The decoder separates values by any white space. One value a line means: no value spans
     # lines, and there are as many values as lines that are not blank; so there are if the lines
     # hold nothing but the values.
@@ -157,11 +175,13 @@ def parse_policy(body: Buffer) -> Mapping[str, object]:
 
     Raises:
         InvalidJson: as :func:`parse_enqueue`.
-        InvalidPolicy: it is JSON, but no object.
+        InvalidPolicy: it is JSON, but no object, or it is longer than any policy.
         UnknownField: it holds a field twice.
     """
-    _check_utf8(body)
     hint = 'send an object with fields of a policy, such as {"capacity": 1000}'
+    if len(body) > _DOCUMENT_BYTES:
+        raise InvalidPolicy(f"{hint}, of at most {_DOCUMENT_BYTES} bytes")
+    _check_utf8(body)
     try:
         given = _decode_policy(body)
         # The decoder keeps the last of two equal keys; this one keeps both.
@@ -188,6 +208,8 @@ def parse_flow_control(text: Buffer, max_credit: int) -> FlowControl:
         f'send {{"credit": n}} with a whole number n from 1 to {max_credit}, '
         'or {"put_back": k} with a whole number k from 1'
     )
+    if len(text) > _DOCUMENT_BYTES:
+        raise InvalidCount(hint, minimum=1, maximum=max_credit)
     said = _parse_small(text, _decode_flow_control, InvalidCount, hint)
     if said.put_back or said.stop:
         valid = said.put_back >= 0 and not said.credit

@@ -53,11 +53,12 @@ class TestAnswers:
             (b'{"payload":1,"x":2}', "unknown_field"),
             (b'{"payloads":[1,2,3,4,5,6]}', "batch_exceeds_capacity"),
             (b'{"payloads":[1,2,3,4,5]}', "queue_full"),
+            (b'{"payloads":[1,2,3,4,5,6,7]}', "batch_too_large"),
         ],
     )
     def test_a_refused_message_ends_nothing(self, text: bytes, code: str) -> None:
         good = client_frame(b'{"payload":1}')
-        with running(manager=QueueManager(5)) as server, server.raw(PATH) as client:
+        with running(manager=QueueManager(5), max_batch=6) as server, server.raw(PATH) as client:
             first, refusal, last = exchange(client, good, client_frame(text), good)
             assert (first["queued"], last["queued"]) == (True, True)
             assert refusal["queued"] is False

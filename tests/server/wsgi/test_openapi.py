@@ -16,7 +16,7 @@ from zoldyq.server.wsgi.app import ZoldyQApp, create_app
 
 @pytest.fixture
 def app() -> ZoldyQApp:
-    return create_app(Settings(max_count=77, max_timeout=12))
+    return create_app(Settings(max_count=77, max_batch=66, max_timeout=12))
 
 
 @pytest.fixture
@@ -30,6 +30,8 @@ def test_it_is_of_this_version_with_these_limits(document: Any) -> None:
     dequeue = document["paths"]["/queues/{name}/dequeue"]["get"]
     maxima = {each["name"]: each["schema"]["maximum"] for each in dequeue["parameters"]}
     assert maxima == {"timeout": 12, "count": 77}
+    _, many = document["components"]["schemas"]["Enqueue"]["oneOf"]
+    assert many["properties"]["payloads"]["maxItems"] == 66
 
 
 def test_every_path_takes_exactly_the_methods_that_it_names(app: ZoldyQApp, document: Any) -> None:

@@ -42,6 +42,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     max_timeout: float = defaults.MAX_TIMEOUT
     max_count: int = defaults.MAX_COUNT
+    max_batch: int = defaults.MAX_BATCH
     max_body_bytes: int = defaults.MAX_BODY_BYTES
 
     def check_body(self, size: int) -> None:
@@ -66,7 +67,7 @@ class EnqueueCall(msgspec.Struct, frozen=True, gc=False):
 
     name: str
     timeout: float
-    parse: Callable[[Buffer], tuple[Sequence[bytes], bool]]
+    parse: Callable[[Buffer, int], tuple[Sequence[bytes], bool]]
     ttl: int | None = None
 
 
@@ -135,7 +136,7 @@ class Operations:
         in microseconds since the epoch (None: now).
         """
         began = perf_counter()
-        payloads, batch = call.parse(body)
+        payloads, batch = call.parse(body, self.limits.max_batch)
         outcome = self.queues.begin_enqueue(
             call.name, payloads, at, ttl=call.ttl, wake=wake if call.timeout else None
         )

@@ -161,7 +161,7 @@ class RemoteOperations(Operations):
     ) -> RemoteWait[Receipt, Reply]:
         """Send the messages of a body on their way."""
         began = perf_counter()
-        payloads, batch = call.parse(body)
+        payloads, batch = call.parse(body, self.limits.max_batch)
         place = self._remote.begin_enqueue(
             call.name, payloads, at, wake=wake, ttl=call.ttl, waits=call.timeout > 0
         )

@@ -185,7 +185,12 @@ def _is_remote(settings: Settings) -> bool:
 
 
 def _operations(settings: Settings, queues: QueueSet) -> Operations:
-    limits = Limits(settings.max_timeout, settings.max_count, settings.max_body_bytes)
+    limits = Limits(
+        max_timeout=settings.max_timeout,
+        max_count=settings.max_count,
+        max_batch=settings.max_batch,
+        max_body_bytes=settings.max_body_bytes,
+    )
     if _is_remote(settings):
         return RemoteOperations(cast(RemoteQueues, queues), limits)
     return Operations(cast(Queues, queues), limits)

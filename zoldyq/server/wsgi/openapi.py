@@ -48,7 +48,7 @@ def openapi_document(limits: Limits) -> Reply:
         "paths": _paths(limits),
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-            "schemas": _schemas(),
+            "schemas": _schemas(limits),
         },
     }
     return Reply(200, encode_document(document), headers=(("Cache-Control", "no-cache"),))
@@ -209,6 +209,7 @@ _NAME: _Part = {
 # -- schemas ---------------------------------------------------------------------------------------
 
 _ANY: _Part = {"description": "Any JSON, kept as it was written"}
+_BATCH: _Part = {"type": "array", "items": _ANY, "minItems": 1}
 _DOCUMENTS = (
     documents.Changed,
     documents.Created,
@@ -226,7 +227,7 @@ _DOCUMENTS = (
 )
 
 
-def _schemas() -> _Part:
+def _schemas(limits: Limits) -> _Part:
     """Return the schema of every document, by its name."""
     _, schemas = schema_components(_DOCUMENTS, ref_template="#/components/schemas/{name}")
     for schema in schemas.values():
@@ -247,7 +248,7 @@ def _schemas() -> _Part:
         "Enqueue": {
             "oneOf": [
                 _closed("payload", _ANY),
-                _closed("payloads", {"type": "array", "items": _ANY, "minItems": 1}),
+                _closed("payloads", {**_BATCH, "maxItems": limits.max_batch}),
             ]
         },
         "Dequeued": {"oneOf": [_ref("Message"), _ref("Messages")]},
