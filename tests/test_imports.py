@@ -58,7 +58,7 @@ ROOMS: dict[str, Room] = {
     "zoldyq.server.machine": Room(set(), set()),
     "zoldyq.server.notices": Room({"zoldyq.server.machine"}, set()),
     POLICIES: Room({CONTRACT}, set()),
-    HOUSEKEEPING: Room({CONTRACT, QUEUE, POLICIES}, set()),
+    HOUSEKEEPING: Room({CONTRACT, QUEUE, POLICIES, "zoldyq.metrics"}, set()),
     # The engine needs an event loop, which knows nothing of HTTP.
     BACKEND: Room({CONTRACT, ENGINE, POLICIES, f"{NATIVE}.loop"}, set()),
     "zoldyq.server.signals": Room(set(), set()),
@@ -88,6 +88,7 @@ ROOMS: dict[str, Room] = {
 READS_SETTINGS = {
     *("zoldyq.server.run", "zoldyq.server.notices", HOUSEKEEPING, POLICIES, BACKEND),
     f"{WSGI}.app",
+    f"{WSGI}.settings",
 }
 
 # Known to type checkers alone.

@@ -90,6 +90,7 @@ ELSEWHERE = {
     "server/native/server": "server/test_run",
     "server/websocket/connection": "server/websocket/test_sessions",
     "server/websocket/handshake": "server/websocket/test_sessions",
+    "server/wsgi/settings": "contract/test_people",
     "server/wsgi/middleware": "contract/test_access",
     "server/wsgi/pages": "server/wsgi/test_app",
     "server/wsgi/resources": "server/wsgi/test_app",

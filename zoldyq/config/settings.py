@@ -86,6 +86,12 @@ class Settings:
         Switch(),
         "Whether the metrics have series for each queue; with Redis one server is enough",
     )
+    history_queues: int = setting(
+        defaults.HISTORY_QUEUES,
+        Whole(0, 100_000),
+        "Queues whose last hour is kept for the dashboard, each in 35 KB: those looked at within "
+        "the hour, then the busiest; 0 keeps none",
+    )
     default_queue_capacity: int = setting(
         defaults.QUEUE_CAPACITY,
         POLICY_KINDS["capacity"],

@@ -12,6 +12,9 @@ QUEUE_CAPACITY: Final = 100_000
 MAX_QUEUES: Final = 100
 MAX_BYTES: Final = 1 << 30
 
+# What is kept of the last hour, for people.
+HISTORY_QUEUES: Final = 200
+
 # What one request may ask for.
 MAX_TIMEOUT: Final = 3600.0
 MAX_COUNT: Final = 10_000

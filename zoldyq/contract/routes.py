@@ -107,6 +107,15 @@ ROUTES: tuple[Route, ...] = (
     Route("list_queues", "GET", "/queues", Right.OBSERVE, refused=(400,), head=True),
     Route("show_queue", "GET", _QUEUE, Right.OBSERVE, refused=(400, 404), head=True),
     Route(
+        "show_history",
+        "GET",
+        f"{_QUEUE}/history",
+        Right.OBSERVE,
+        refused=(400, 404),
+        head=True,
+    ),
+    Route("list_clients", "GET", f"{_QUEUE}/clients", Right.OBSERVE, refused=(400,), head=True),
+    Route(
         "create_queue",
         "PUT",
         _QUEUE,
@@ -127,6 +136,7 @@ ROUTES: tuple[Route, ...] = (
     Route("health", "GET", "/health", head=True),
     Route("ready", "GET", "/ready", answers=(200, 503), head=True),
     Route("metrics", "GET", "/metrics", Right.OBSERVE, every_queue=True, head=True),
+    Route("settings", "GET", "/settings", Right.OBSERVE, every_queue=True, head=True),
     Route("openapi", "GET", "/openapi.json", head=True),
     Route("dashboard", "GET", "/", head=True),
     Route("dashboard_file", "GET", "/ui/{file}", refused=(404,), head=True),

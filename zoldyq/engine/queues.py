@@ -157,8 +157,7 @@ class EngineQueues:
 
     def all_stats(self) -> Iterator[tuple[str, QueueStats]]:
         """Yield name and statistics of every queue, ordered by name. Raises as :meth:`peek`."""
-        index: Sequence[bytes] = self._wait([self._names])[0]
-        names = sorted(bytes(name).decode() for name in index)
+        names = sorted(self.names())
         held = 0
         for begin in range(0, len(names), _AT_ONCE):
             part = names[begin : begin + _AT_ONCE]
@@ -169,6 +168,11 @@ class EngineQueues:
                     held += stats.bytes
                     yield name, stats
         self._bytes_seen = held
+
+    def names(self) -> list[str]:
+        """Return the names of all queues, in any order. Raises as :meth:`peek`."""
+        index: Sequence[bytes] = self._wait([self._names])[0]
+        return [bytes(name).decode() for name in index]
 
     # -- the life of this front end ---------------------------------------------------------------
 

@@ -222,6 +222,11 @@ class QueueManager(BlockingCalls):
         for name in sorted(queues):
             yield name, queues[name].stats()
 
+    def names(self) -> list[str]:
+        """Return the names of all queues, in any order."""
+        with self._lock:
+            return list(self._queues)
+
     @property
     def dropped(self) -> Mapping[str, int]:
         """Messages that were accepted and neither delivered nor purged, by reason."""

@@ -50,6 +50,9 @@ class QueueSet(Protocol):
         A queue may be looked at when its turn comes, so that callers can pause in between.
         """
 
+    def names(self) -> Sequence[str]:
+        """Return the names of all queues, in any order."""
+
     def close(self) -> Mapping[str, int]:
         """Drop what is left, after :meth:`drain`; return how many messages each queue held."""
 

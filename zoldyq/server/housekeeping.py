@@ -1,7 +1,9 @@
-"""The queues that the settings ask for, and the thread that keeps them in order.
+"""The queues that the settings ask for, and the threads that look after them.
 
 Messages expire and idle queues go whether or not anybody asks for them. Where ZoldyQ runs the
-process its main thread sees to that; under another server it is a thread of the application.
+process its main thread sees to that; under another server it is a thread of the application. The
+samples of the history are taken on a thread of their own, as queues in Redis may take long to
+answer and the main thread has to hear signals.
 """
 
 from __future__ import annotations
@@ -10,8 +12,11 @@ import logging
 import os
 import threading
 import weakref
+from collections.abc import Callable
 
 from zoldyq.config import Settings
+from zoldyq.contract.errors import BackendUnavailable
+from zoldyq.metrics.history import SAMPLE_SECONDS, History
 from zoldyq.queue import QueueManager, QueueSet
 from zoldyq.server.policies import Policies
 
@@ -38,11 +43,19 @@ def make_queues(settings: Settings, policies: Policies | None = None) -> QueueMa
     )
 
 
-class Housekeeper:
-    """Keeps queues in order on a thread of its own, for as long as they exist."""
+class _Keeper:
+    """Does something with queues again and again, on a thread of its own, while they exist.
 
-    def __init__(self, queues: QueueSet) -> None:
+    The thread is called ``name``; ``work`` is done each ``seconds``.
+    """
+
+    def __init__(
+        self, queues: QueueSet, name: str, seconds: float, work: Callable[[QueueSet], None]
+    ) -> None:
         self._queues = weakref.ref(queues)
+        self._name = name
+        self._seconds = seconds
+        self._work = work
         self._lock = threading.Lock()  # guards the field below
         self._process = 0  # where the thread runs; a forked process needs its own
 
@@ -55,18 +68,43 @@ class Housekeeper:
                 return
             self._process = os.getpid()
         threading.Thread(
-            target=_keep_house, args=(self._queues,), name="zoldyq-housekeeper", daemon=True
+            target=_keep,
+            args=(self._queues, self._seconds, self._work),
+            name=self._name,
+            daemon=True,
         ).start()
 
 
-def _keep_house(reference: weakref.ref[QueueSet]) -> None:
+class Housekeeper(_Keeper):
+    """Keeps queues in order."""
+
+    def __init__(self, queues: QueueSet) -> None:
+        super().__init__(queues, "zoldyq-housekeeper", HOUSEKEEPING_SECONDS, _keep_house)
+
+
+class Recorder(_Keeper):
+    """Takes the samples of a history."""
+
+    def __init__(self, queues: QueueSet, history: History) -> None:
+        super().__init__(queues, "zoldyq-history", SAMPLE_SECONDS, history.look)
+
+
+def _keep_house(queues: QueueSet) -> None:
+    queues.keep_house()
+
+
+def _keep(
+    reference: weakref.ref[QueueSet], seconds: float, work: Callable[[QueueSet], None]
+) -> None:
     pause = threading.Event()  # never set: it sleeps
-    while not pause.wait(HOUSEKEEPING_SECONDS):
+    while not pause.wait(seconds):
         queues = reference()
         if queues is None:
             return
         try:
-            queues.keep_house()
+            work(queues)
+        except BackendUnavailable:
+            _log.debug("the backend is away; it is tried again")
         except Exception:  # noqa: BLE001 - one bad round must not end the thread
-            _log.exception("the queues could not be kept in order; it is tried again")
+            _log.exception("the queues could not be looked after; it is tried again")
         del queues

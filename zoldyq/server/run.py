@@ -97,6 +97,7 @@ def _serve(settings: Settings, policies: Policies) -> int:
     server.start()
     if backend is not None:
         backend.declare()
+    app.ensure_keepers()
     notices.say_where(settings, addresses)
     notices.warn(settings)
     trimmer = HeapTrimmer()

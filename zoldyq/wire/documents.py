@@ -177,6 +177,58 @@ class Ready(Struct):
     reason: Literal["shutting_down", "memory_limit", "backend_unavailable"] | UnsetType = UNSET
 
 
+class ServerHistory(Struct):
+    """Quantiles of the durations of the server's operations, for all queues together, in seconds:
+    those that waited are left out. ``at`` is in microseconds since the epoch."""
+
+    at: list[Whole]
+    samples: Mapping[str, list[float | None]]
+
+
+class History(Struct):
+    """The last hour of a queue, in columns: one value for each time in ``at`` (microseconds since
+    the epoch). What is not known is null."""
+
+    queue_name: str
+    interval_seconds: Seconds
+    at: list[Whole]
+    samples: Mapping[str, list[float | None]]
+    server: ServerHistory
+
+
+class Client(Struct):
+    """Who waits for a queue, or has a stream open, and for how long. The address is null where it
+    is not known, and for those who may not manage the queue."""
+
+    kind: Literal["enqueue", "dequeue", "stream_in", "stream_out"]
+    address: str | None
+    seconds: Seconds
+
+
+class Clients(Struct):
+    """Who waits for a queue, the longest first; ``total_clients`` counts those left out, too."""
+
+    queue_name: str
+    total_clients: Whole
+    clients: list[Client]
+
+
+class Setting(Struct):
+    """A setting that holds, as a person would write it; null for a secret or for none."""
+
+    name: str
+    value: str | None
+    default: str | None
+    meaning: str
+    secret: bool
+
+
+class Settings(Struct):
+    """The settings that hold. No secret is told."""
+
+    settings: list[Setting]
+
+
 class Error(Struct):
     """Why a request was refused, beside details such as the queue's name."""
 

@@ -22,9 +22,11 @@ from zoldyq.contract.errors import InvalidSetting
 from zoldyq.metrics.prometheus import Metrics
 from zoldyq.queue import QueueManager
 from zoldyq.server.api.access import AccessPolicy
+from zoldyq.server.api.clients import Client
 from zoldyq.server.api.operations import Operations
 from zoldyq.server.websocket.sessions import WebSocketSessions
 from zoldyq.server.wsgi.app import ZoldyQApp, create_app
+from zoldyq.server.wsgi.settings import settings_document
 from zoldyq.server.wsgi.waitress_server import WaitressServer
 
 PAGE = "https://app.example"
@@ -373,6 +375,9 @@ class FakeSessions:
     def __init__(self) -> None:
         self.served: list[str] = []
 
+    def of(self, _queue: str) -> list[Client]:
+        return []
+
     def serve(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         self.served.append(environ["PATH_INFO"])
         start_response("101 Switching Protocols", [])
@@ -402,6 +407,7 @@ class TestWebSockets:
             cast(WebSocketSessions, sessions),
             metrics,
             max_waiting=1,
+            settings=settings_document(Settings()),
         )
 
     @pytest.mark.parametrize("path", ["/queues/a/enqueue", "/queues/a/dequeue"])

@@ -23,6 +23,7 @@ from zoldyq.contract.errors import BackendUnavailable, BodyTooLarge
 from zoldyq.contract.policy import check_fields
 from zoldyq.contract.routes import ROUTES
 from zoldyq.metrics.durations import OperationDurations
+from zoldyq.metrics.history import SAMPLE_SECONDS, History
 from zoldyq.pacing import slices
 from zoldyq.queue import (
     ConsumerPlace,
@@ -32,6 +33,7 @@ from zoldyq.queue import (
     Wake,
     check_queue_name,
 )
+from zoldyq.server.api.clients import Client, Waiting, address_of
 from zoldyq.server.api.refusals import Refusals
 from zoldyq.server.api.waits import DequeueWait, EnqueueWait, Wait, give_back
 from zoldyq.wire import Buffer, Reply, documents
@@ -83,6 +85,9 @@ class DequeueCall(msgspec.Struct, frozen=True, gc=False):
     lines: str | None
 
 
+#: Clients of a queue that are told of. There may be thousands.
+MOST_CLIENTS = 100
+
 #: Tells whether a caller may see the queue with this name.
 Sees = Callable[[str], bool]
 
@@ -102,11 +107,15 @@ class Operations:
         queues: Queues,
         limits: Limits | None = None,
         durations: OperationDurations | None = None,
+        *,
+        history_queues: int = defaults.HISTORY_QUEUES,
     ) -> None:
         self.queues = queues
         self.limits = limits or Limits()
         self.durations = durations or OperationDurations()
         self.refusals = Refusals()
+        self.waiting = Waiting()
+        self.history = History(self.durations, history_queues)
         self._started = time.monotonic()
 
     # -- enqueue -----------------------------------------------------------------------------
@@ -144,7 +153,7 @@ class Operations:
             reply = wire.enqueue_reply(call.name, outcome, batch)
             self.durations.enqueue.observe(perf_counter() - began)
             return reply
-        return EnqueueWait(
+        wait = EnqueueWait(
             self.queues,
             call.name,
             outcome,
@@ -152,7 +161,14 @@ class Operations:
             began=began,
             durations=self.durations.enqueue_waited,
             batch=batch,
+            ended=self.waiting.leave,
         )
+        try:
+            self.waiting.enter(wait, Client(call.name, "enqueue", address_of(wake), began))
+        except BaseException:
+            wait.abandon()
+            raise
+        return wait
 
     # -- dequeue -----------------------------------------------------------------------------
 
@@ -185,7 +201,7 @@ class Operations:
                 reply = wire.delivery_reply(call.name, outcome, call.count is not None, call.lines)
                 self.durations.dequeue.observe(perf_counter() - began)
                 return reply
-            return DequeueWait(
+            wait = DequeueWait(
                 self.queues,
                 call.name,
                 outcome,
@@ -193,7 +209,10 @@ class Operations:
                 began=began,
                 durations=self.durations.dequeue_waited,
                 render=partial(delivery_reply, call),
+                ended=self.waiting.leave,
             )
+            self.waiting.enter(wait, Client(call.name, "dequeue", address_of(wake), began))
+            return wait
         except BaseException:
             give_back(self.queues, call.name, outcome)
             raise
@@ -249,6 +268,36 @@ class Operations:
         check_queue_name(name)
         stats = self.queues.stats(name)
         return wire.document_reply(documents.queue_document(name, stats))
+
+    def show_history(self, name: str) -> Reply:
+        """Return what is known of a queue's last hour, and of the server's durations in it."""
+        check_queue_name(name)
+        samples, durations = self.history.of(name, self.queues.stats(name))
+        document = documents.History(
+            name,
+            SAMPLE_SECONDS,
+            samples.at,
+            samples.columns,
+            documents.ServerHistory(durations.at, durations.columns),
+        )
+        return wire.document_reply(document)
+
+    def list_clients(self, name: str, streams: Sequence[Client], *, addresses: bool) -> Reply:
+        """Return who waits for a queue and which ``streams`` are open, the longest first.
+
+        Without ``addresses`` it is left out where they are.
+        """
+        check_queue_name(name)
+        found = sorted([*self.waiting.of(name), *streams], key=lambda client: client.began)
+        clients = [
+            documents.Client(
+                client.kind,
+                client.address if addresses else None,
+                round(client.seconds, 3),
+            )
+            for client in found[:MOST_CLIENTS]
+        ]
+        return wire.document_reply(documents.Clients(name, len(found), clients))
 
     def create_queue(self, name: str, body: Buffer) -> Reply:
         """Create a queue with a policy of its own, or tell that it is there already."""

@@ -14,9 +14,11 @@ from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from zoldyq import wire
+from zoldyq.contract import defaults
 from zoldyq.contract.errors import ZoldyQError
 from zoldyq.metrics.durations import Durations, OperationDurations
 from zoldyq.queue import Delivery, Queues, QueueSet, Receipt, Wake
+from zoldyq.server.api.clients import Client, Kind, address_of
 from zoldyq.server.api.operations import (
     DequeueCall,
     EnqueueCall,
@@ -25,6 +27,7 @@ from zoldyq.server.api.operations import (
     as_it_is,
     delivery_reply,
 )
+from zoldyq.server.api.waits import Ended, tell_nobody
 from zoldyq.wire import Buffer, Reply, documents
 
 _Taken_co = TypeVar("_Taken_co", bound=Delivery | Receipt, covariant=True)
@@ -105,8 +108,10 @@ class RemoteWait(Generic[_Taken, _Outcome]):
         durations: tuple[Durations, Durations],
         render: Callable[[_Taken], _Outcome],
         give_back: Callable[[_Taken], None],
+        ended: Ended = tell_nobody,
     ) -> None:
         self.stands = timeout > 0
+        self._ended = ended
         self.timeout = timeout or math.inf
         self._place = place
         self._began = began
@@ -128,6 +133,7 @@ class RemoteWait(Generic[_Taken, _Outcome]):
         try:
             outcome = self._render(taken)
             self._durations[self._place.stood].observe(perf_counter() - self._began)
+            self._ended(self)
         except BaseException:
             self._give_back(taken)
             raise
@@ -139,6 +145,7 @@ class RemoteWait(Generic[_Taken, _Outcome]):
             taken = self._place.leave()
             if taken is not None:
                 self._give_back(taken)
+        self._ended(self)
 
 
 class RemoteOperations(Operations):
@@ -151,9 +158,11 @@ class RemoteOperations(Operations):
         queues: RemoteQueues,
         limits: Limits | None = None,
         durations: OperationDurations | None = None,
+        *,
+        history_queues: int = defaults.HISTORY_QUEUES,
     ) -> None:
         # The operations that enqueue and dequeue are all overridden below.
-        super().__init__(cast(Queues, queues), limits, durations)
+        super().__init__(cast(Queues, queues), limits, durations, history_queues=history_queues)
         self._remote = queues
 
     def enqueue(
@@ -165,22 +174,26 @@ class RemoteOperations(Operations):
         place = self._remote.begin_enqueue(
             call.name, payloads, at, wake=wake, ttl=call.ttl, waits=call.timeout > 0
         )
-        return RemoteWait(
+        wait: RemoteWait[Receipt, Reply] = RemoteWait(
             place,
             timeout=call.timeout,
             began=began,
             durations=(self.durations.enqueue, self.durations.enqueue_waited),
             render=lambda receipt: wire.enqueue_reply(call.name, receipt, batch),
             give_back=_keep,
+            ended=self.waiting.leave,
         )
+        return self._listed(wait, "enqueue", call.name, wake, began)
 
     def dequeue(self, call: DequeueCall, wake: Wake) -> RemoteWait[Delivery, Reply]:
         """Ask for messages."""
+        began = perf_counter()
         render = partial(delivery_reply, call)
         most = self.limits.max_body_bytes
-        return self._take(
+        wait = self._take(
             call.name, call.count or 1, most, wake, timeout=call.timeout, render=render
         )
+        return self._listed(wait, "dequeue", call.name, wake, began)
 
     def take(
         self, name: str, count: int, max_bytes: int, wake: Wake, *, in_line: int | None = None
@@ -212,7 +225,25 @@ class RemoteOperations(Operations):
             durations=(self.durations.dequeue, self.durations.dequeue_waited),
             render=render,
             give_back=partial(self._give_back, name),
+            ended=self.waiting.leave,
         )
+
+    def _listed(
+        self,
+        wait: RemoteWait[_Taken, _Outcome],
+        kind: Kind,
+        name: str,
+        wake: Wake,
+        began: float,
+    ) -> RemoteWait[_Taken, _Outcome]:
+        """Return a wait, and list it among those who wait if it may stand in line."""
+        try:
+            if wait.stands:
+                self.waiting.enter(wait, Client(name, kind, address_of(wake), began))
+        except BaseException:
+            wait.abandon()
+            raise
+        return wait
 
     def _give_back(self, name: str, delivery: Delivery) -> None:
         if delivery.messages:

@@ -7,8 +7,9 @@ or ``abandon`` when the client has gone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from zoldyq import wire
 from zoldyq.contract.errors import QueueClosed, ZoldyQError
@@ -40,6 +41,14 @@ class Wait(Protocol[_T_co]):
         """Quit the line because the client has gone. May be called more than once."""
 
 
+#: Is told that a wait is over.
+Ended = Callable[[Any], None]
+
+
+def tell_nobody(_wait: Any) -> None:
+    """Take note of nothing: the wait is in no list."""
+
+
 class DequeueWait(Generic[_T]):
     """A dequeue that found nothing. ``render`` makes the outcome of what came in the end."""
 
@@ -55,8 +64,10 @@ class DequeueWait(Generic[_T]):
         began: float,
         durations: Durations,
         render: Callable[[Delivery], _T],
+        ended: Ended = tell_nobody,
     ) -> None:
         self.timeout = timeout
+        self._ended = ended
         self._queues = queues
         self._name = name
         self._place = place
@@ -72,6 +83,7 @@ class DequeueWait(Generic[_T]):
         try:
             outcome = self._render(delivery)
             self._durations.observe(perf_counter() - self._began)
+            self._ended(self)
         except BaseException:
             give_back(self._queues, self._name, delivery)
             raise
@@ -80,6 +92,7 @@ class DequeueWait(Generic[_T]):
     def abandon(self) -> None:
         """Quit the line because the consumer has gone; what it was given goes back."""
         give_back(self._queues, self._name, self._place)
+        self._ended(self)
 
 
 def give_back(queues: Queues, name: str, taken: Delivery | ConsumerPlace) -> None:
@@ -104,8 +117,10 @@ class EnqueueWait:
         began: float,
         durations: Durations,
         batch: bool,
+        ended: Ended = tell_nobody,
     ) -> None:
         self.timeout = timeout
+        self._ended = ended
         self._queues = queues
         self._name = name
         self._place = place
@@ -133,6 +148,7 @@ class EnqueueWait:
                 receipt = self._begin_anew(None if expired else self._place.wake)
         reply = wire.enqueue_reply(self._name, receipt, self._batch)
         self._durations.observe(perf_counter() - self._began)
+        self._ended(self)
         return reply
 
     def _begin_anew(self, wake: Wake | None) -> Receipt | None:
@@ -145,7 +161,6 @@ class EnqueueWait:
 
     def abandon(self) -> None:
         """Quit the line because the producer has gone. What got in already stays queued."""
-        try:
+        with suppress(ZoldyQError):  # there is nobody left to tell
             self._place.leave()
-        except ZoldyQError:
-            return  # there is nobody left to tell
+        self._ended(self)

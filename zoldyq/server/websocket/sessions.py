@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zoldyq import wire
@@ -17,6 +18,7 @@ from zoldyq.contract.errors import (
     ZoldyQError,
 )
 from zoldyq.server.api.access import AccessPolicy, Pass
+from zoldyq.server.api.clients import Client, Kind, address_text, peer_of
 from zoldyq.server.api.operations import Operations
 from zoldyq.server.api.router import ROUTER, TARGET_KEY, Target
 from zoldyq.server.websocket.channel import Channel
@@ -40,6 +42,7 @@ class _Open(NamedTuple):
 
     channel: Channel
     admission: Pass
+    client: Client
 
 
 class WebSocketSessions:
@@ -78,6 +81,12 @@ class WebSocketSessions:
         """Sessions that are open now."""
         with self._changed:
             return len(self._sessions)
+
+    def of(self, queue: str) -> list[Client]:
+        """Return the clients whose sessions on a queue are open."""
+        with self._changed:
+            clients = [each.client for each in self._sessions.values()]
+        return [client for client in clients if client.queue == queue]
 
     def serve(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Serve one upgrade on ``/queues/{name}/enqueue`` or ``/dequeue`` until it has ended.
@@ -134,7 +143,8 @@ class WebSocketSessions:
         sock = _socket_of(environ)
         check_handshake(environ)
         session, channel = self._begin(target, environ.get("QUERY_STRING", ""), sock)
-        self._add(session, _Open(channel, Pass(token, target.route.right, target.name)))
+        admission = Pass(token, target.route.right, target.name)
+        self._add(session, _Open(channel, admission, _client_of(target, environ)))
         return session, channel
 
     def _begin(self, target: Target, query: str, sock: socket.socket) -> tuple[_Session, Channel]:
@@ -204,6 +214,11 @@ class WebSocketSessions:
             max_message_bytes=self._max_message_bytes,
             ping_seconds=self._ping_seconds,
         )
+
+
+def _client_of(target: Target, environ: Mapping[str, Any]) -> Client:
+    kind: Kind = "stream_in" if target.route.operation == "stream_in" else "stream_out"
+    return Client(target.name, kind, address_text(peer_of(environ)), perf_counter())
 
 
 def _socket_of(environ: Mapping[str, Any]) -> socket.socket:

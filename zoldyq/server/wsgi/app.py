@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -24,7 +24,7 @@ from zoldyq.server.api.remote import RemoteOperations, RemoteQueues
 from zoldyq.server.api.router import TARGET_KEY, Target, target_of
 from zoldyq.server.api.tokens import read_tokens
 from zoldyq.server.backend import make_backend
-from zoldyq.server.housekeeping import Housekeeper, make_queues
+from zoldyq.server.housekeeping import Housekeeper, Recorder, make_queues
 from zoldyq.server.websocket.sessions import WebSocketSessions
 from zoldyq.server.wsgi.exchange import HANDOVER_KEY, Handover
 from zoldyq.server.wsgi.middleware import (
@@ -36,8 +36,9 @@ from zoldyq.server.wsgi.middleware import (
 from zoldyq.server.wsgi.openapi import openapi_document
 from zoldyq.server.wsgi.pages import dashboard
 from zoldyq.server.wsgi.resources import Resources
+from zoldyq.server.wsgi.settings import settings_document
 from zoldyq.server.wsgi.waiting import ThreadWaits
-from zoldyq.wire import parse_query
+from zoldyq.wire import Reply, parse_query
 
 #: Matches every path: which one it is, our own router has decided.
 _EVERY_PATH = re.compile("")
@@ -53,8 +54,8 @@ class Keeper(Protocol):
 class ZoldyQApp(falcon.App[Request, Response]):
     """ZoldyQ as a WSGI application.
 
-    ``max_waiting`` requests may wait at once where each holds a thread of the server. A ``keeper``
-    looks after queues that nobody else does.
+    ``max_waiting`` requests may wait at once where each holds a thread of the server. ``settings``
+    is the document that tells them. The ``keepers`` look after the queues.
     """
 
     def __init__(
@@ -65,19 +66,22 @@ class ZoldyQApp(falcon.App[Request, Response]):
         metrics: Metrics,
         *,
         max_waiting: int,
-        keeper: Keeper | None = None,
+        settings: Reply,
+        keepers: Sequence[Keeper] = (),
     ) -> None:
         self._needs_safe_server = not operations.always_waits
         super().__init__(middleware=[AccessMiddleware(access, self.server_is_safe)])
         self.operations = operations
         self.access = access
         self.sessions = sessions
-        self._keeper = keeper
+        self._keepers = keepers
         self._responders = Resources(
             operations,
             ThreadWaits(max_waiting),
             metrics,
+            streams=sessions.of,
             document=openapi_document(operations.limits),
+            settings=settings,
             pages=dashboard(),
         ).responders
         answer_errors(self, operations.refusals)
@@ -85,9 +89,7 @@ class ZoldyQApp(falcon.App[Request, Response]):
 
     def __call__(self, env: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request, or serve a WebSocket for as long as it lasts."""
-        if self._keeper is not None:
-            # Not before the first request: a server may fork in between.
-            self._keeper.ensure()
+        self.ensure_keepers()  # not before the first request: a server may fork in between
         # Past Falcon, because under gunicorn a session ends with an exception that must get out.
         target = _note_target(env)
         if target is not None and target.route.websocket and self.server_is_safe(env):
@@ -98,6 +100,11 @@ class ZoldyQApp(falcon.App[Request, Response]):
         except BaseException:
             handover.close()
             raise
+
+    def ensure_keepers(self) -> None:
+        """Start the threads that look after the queues, unless this process has them already."""
+        for keeper in self._keepers:
+            keeper.ensure()
 
     def server_is_safe(self, environ: Mapping[str, Any]) -> bool:
         """Tell whether the WSGI server suits where the queues are: any does if not in memory."""
@@ -143,13 +150,15 @@ def create_app(
         BackendUnavailable: as :func:`make_backend`.
     """
     settings = Settings.load() if settings is None else settings
-    keeper: Keeper | None = None
+    keepers: list[Keeper] = []
     if manager is None and (backend := make_backend(settings)) is not None:
-        keeper, manager = backend, backend.queues
+        manager = backend.queues
+        keepers.append(backend)
     elif manager is None:
         manager = make_queues(settings)
-        keeper = Housekeeper(manager)
+        keepers.append(Housekeeper(manager))
     operations = _operations(settings, manager)
+    keepers.append(Recorder(manager, operations.history))
     access = _access(settings)
     sessions = WebSocketSessions(
         operations,
@@ -176,7 +185,8 @@ def create_app(
         sessions,
         metrics,
         max_waiting=settings.max_waiting,
-        keeper=keeper,
+        settings=settings_document(settings),
+        keepers=keepers,
     )
 
 
@@ -192,8 +202,10 @@ def _operations(settings: Settings, queues: QueueSet) -> Operations:
         max_body_bytes=settings.max_body_bytes,
     )
     if _is_remote(settings):
-        return RemoteOperations(cast(RemoteQueues, queues), limits)
-    return Operations(cast(Queues, queues), limits)
+        return RemoteOperations(
+            cast(RemoteQueues, queues), limits, history_queues=settings.history_queues
+        )
+    return Operations(cast(Queues, queues), limits, history_queues=settings.history_queues)
 
 
 def _access(settings: Settings) -> AccessPolicy:

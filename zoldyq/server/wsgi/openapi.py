@@ -107,6 +107,14 @@ _TOLD: Mapping[str, _Told] = {
     ),
     "list_queues": _Told("Statistics of all queues.", {200: ("Queues", _json("Queues"))}),
     "show_queue": _Told("Statistics of one queue.", {200: ("The queue", _json("Queue"))}),
+    "show_history": _Told(
+        "The last hour of a queue: sizes, rates, refusals and the oldest age, a sample each 5 s.",
+        {200: ("Samples", _json("History"))},
+    ),
+    "list_clients": _Told(
+        "Who waits for a queue, and the WebSocket sessions that are open on it.",
+        {200: ("Clients", _json("Clients"))},
+    ),
     "create_queue": _Told(
         "Create a queue, with fields of a policy in the place of the defaults.",
         {200: ("It was there already", _json("Created")), 201: ("Created", _json("Created"))},
@@ -134,6 +142,9 @@ _TOLD: Mapping[str, _Told] = {
     "metrics": _Told(
         "Metrics for Prometheus.",
         {200: ("Metrics", {"text/plain": _TEXT, "application/openmetrics-text": _TEXT})},
+    ),
+    "settings": _Told(
+        "The settings that hold; no secret is told.", {200: ("Settings", _json("Settings"))}
     ),
     "openapi": _Told(
         "This document.", {200: ("The document", {JSON: {"schema": {"type": "object"}}})}
@@ -212,11 +223,13 @@ _ANY: _Part = {"description": "Any JSON, kept as it was written"}
 _BATCH: _Part = {"type": "array", "items": _ANY, "minItems": 1}
 _DOCUMENTS = (
     documents.Changed,
+    documents.Clients,
     documents.Created,
     documents.Deleted,
     documents.Enqueued,
     documents.Error,
     documents.Health,
+    documents.History,
     documents.Live,
     documents.Message,
     documents.Messages,
@@ -224,6 +237,7 @@ _DOCUMENTS = (
     documents.Queue,
     documents.Queues,
     documents.Ready,
+    documents.Settings,
 )
 
 

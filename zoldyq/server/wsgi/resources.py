@@ -10,11 +10,11 @@ from falcon import Request, Response
 from zoldyq.contract.errors import NotFound
 from zoldyq.contract.routes import Right
 from zoldyq.metrics.prometheus import Metrics
-from zoldyq.queue import Bell
+from zoldyq.server.api.clients import Client, peer_of
 from zoldyq.server.api.operations import Operations
 from zoldyq.server.api.tokens import Token
 from zoldyq.server.wsgi.exchange import CALLER_KEY, HANDOVER_KEY, Handover, read_body, send
-from zoldyq.server.wsgi.waiting import ThreadWaits
+from zoldyq.server.wsgi.waiting import RequestBell, ThreadWaits
 from zoldyq.wire import NO_STORE, Reply
 
 #: Answers a request; the text is the name in its path.
@@ -24,7 +24,8 @@ Responder = Callable[[Request, Response, str], None]
 class Resources:
     """The responders by the names of their operations.
 
-    ``document`` is the OpenAPI document, ``pages`` are the dashboard's files by their names.
+    ``streams`` tells who has a WebSocket session open on a queue. ``document`` is the OpenAPI
+    document, ``settings`` are those that hold, ``pages`` the dashboard's files by their names.
     """
 
     def __init__(
@@ -33,13 +34,15 @@ class Resources:
         waits: ThreadWaits,
         metrics: Metrics,
         *,
+        streams: Callable[[str], list[Client]],
         document: Reply,
+        settings: Reply,
         pages: Mapping[str, Reply],
     ) -> None:
         self._operations = operations
         self._waits = waits
         self._figures = metrics
-        self._document = document
+        self._streams = streams
         self._pages = pages
         self.responders: Mapping[str, Responder] = {
             "enqueue": self._enqueue,
@@ -48,6 +51,8 @@ class Resources:
             "peek": self._peek,
             "list_queues": self._list_queues,
             "show_queue": lambda _, resp, name: send(resp, operations.show_queue(name)),
+            "show_history": lambda _, resp, name: send(resp, operations.show_history(name)),
+            "list_clients": self._list_clients,
             "create_queue": self._create_queue,
             "update_queue": self._update_queue,
             "delete_queue": lambda _, resp, name: send(resp, operations.delete_queue(name)),
@@ -56,6 +61,7 @@ class Resources:
             "health": self._health,
             "ready": lambda _, resp, __: send(resp, operations.ready()),
             "metrics": self._metrics,
+            "settings": lambda _, resp, __: send(resp, settings),
             "openapi": lambda _, resp, __: send(resp, document),
             "dashboard": lambda _, resp, __: self._page(resp, "index.html"),
             "dashboard_file": lambda _, resp, name: self._page(resp, name),
@@ -65,7 +71,7 @@ class Resources:
         """Append messages, and wait for room if the request says so."""
         call = self._operations.enqueue_call(name, req.query_string, req.content_type)
         body = read_body(req, self._operations.limits)
-        bell = Bell()
+        bell = RequestBell(peer_of(req.env))
         handover: Handover = req.env[HANDOVER_KEY]
         handover.outcome = self._operations.enqueue(call, body, bell.ring)
         send(resp, self._waits.settle(handover, bell, req.env))
@@ -73,7 +79,7 @@ class Resources:
     def _dequeue(self, req: Request, resp: Response, name: str) -> None:
         """Take messages, and wait for them if the request says so."""
         call = self._operations.dequeue_call(name, req.query_string, req.get_header("Accept"))
-        bell = Bell()
+        bell = RequestBell(peer_of(req.env))
         handover: Handover = req.env[HANDOVER_KEY]
         handover.outcome = self._operations.dequeue(call, bell.ring)
         send(resp, self._waits.settle(handover, bell, req.env))
@@ -86,6 +92,12 @@ class Resources:
         """Send the statistics of the queues that the caller may see."""
         caller: Token = req.env[CALLER_KEY]
         send(resp, self._operations.list_queues(partial(caller.may, Right.OBSERVE)))
+
+    def _list_clients(self, req: Request, resp: Response, name: str) -> None:
+        """Send who waits for a queue; their addresses to those who may manage it."""
+        caller: Token = req.env[CALLER_KEY]
+        addresses = caller.may(Right.MANAGE, name)
+        send(resp, self._operations.list_clients(name, self._streams(name), addresses=addresses))
 
     def _health(self, req: Request, resp: Response, _name: str) -> None:
         """Send how the server is, with the queues that the caller may see."""

@@ -23,6 +23,16 @@ from zoldyq.wire import NOTHING_CAME, Reply
 LOOK_SECONDS = 0.5
 
 
+class RequestBell(Bell):
+    """The bell of a request on a thread. ``peer`` is who sent it."""
+
+    __slots__ = ("peer",)
+
+    def __init__(self, peer: tuple[str, int]) -> None:
+        super().__init__()
+        self.peer = peer
+
+
 class ThreadWaits:
     """Lets at most ``max_waiting`` requests wait at once."""
 
