@@ -23,7 +23,7 @@ API, SOCKETS = "zoldyq.server.api", "zoldyq.server.sockets"
 TLS = "zoldyq.server.tls"
 HOUSEKEEPING, POLICIES = "zoldyq.server.housekeeping", "zoldyq.server.policies"
 BACKEND, ENGINE = "zoldyq.server.backend", "zoldyq.engine"
-PACING = "zoldyq.pacing"
+PACING, TOML_FILE = "zoldyq.pacing", "zoldyq.toml_file"
 NATIVE, WSGI, WEBSOCKET = "zoldyq.server.native", "zoldyq.server.wsgi", "zoldyq.server.websocket"
 
 
@@ -45,11 +45,12 @@ ROOMS: dict[str, Room] = {
     CONTRACT: Room(set(), set()),
     QUEUE: Room({CONTRACT}, {"msgspec"}),
     WIRE: Room({CONTRACT, QUEUE}, {"msgspec", "orjson"}),
-    "zoldyq.config": Room({CONTRACT}, set()),
+    TOML_FILE: Room({CONTRACT}, set()),
+    "zoldyq.config": Room({CONTRACT, TOML_FILE}, set()),
     "zoldyq.metrics": Room({CONTRACT, QUEUE, PACING}, {"prometheus_client"}),
     ENGINE: Room({CONTRACT, QUEUE}, {"hiredis", "msgspec"}),
     "zoldyq.client": Room({CONTRACT}, {"msgspec", "urllib3", "wsproto"}),
-    API: Room({CONTRACT, QUEUE, WIRE, PACING, "zoldyq.metrics"}, {"msgspec"}),
+    API: Room({CONTRACT, QUEUE, WIRE, PACING, TOML_FILE, "zoldyq.metrics"}, {"msgspec"}),
     SOCKETS: Room(set(), set()),
     TLS: Room({CONTRACT}, set()),
     PACING: Room(set(), set()),

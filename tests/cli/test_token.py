@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 from click.testing import CliRunner
 
 from zoldyq.cli.main import cli
 from zoldyq.contract.routes import Right
-from zoldyq.server.api.tokens import find_token, parse_tokens
+from zoldyq.server.api.tokens import find_token, tokens_of
 
 
 def new(*options: str) -> tuple[str, str]:
@@ -23,7 +24,7 @@ def new(*options: str) -> tuple[str, str]:
 
 def test_the_lines_are_a_tokens_file_that_knows_the_secret() -> None:
     lines, secret = new("--name", "billing", "--rights", "produce, consume", "--queues", "a,mail.*")
-    tokens = parse_tokens(lines)
+    tokens = tokens_of(tomllib.loads(lines))
     token = find_token(tokens, [secret.encode()])
     assert token is tokens[0]
     assert (token.name, token.rights) == ("billing", {Right.PRODUCE, Right.CONSUME})
@@ -32,7 +33,7 @@ def test_the_lines_are_a_tokens_file_that_knows_the_secret() -> None:
 
 def test_a_token_is_for_all_queues_unless_some_are_named() -> None:
     lines, _ = new("--name", "a", "--rights", "observe")
-    assert parse_tokens(lines)[0].may_on_all(Right.OBSERVE)
+    assert tokens_of(tomllib.loads(lines))[0].may_on_all(Right.OBSERVE)
 
 
 def test_the_secret_has_256_bits_is_never_the_same_and_not_in_the_file() -> None:

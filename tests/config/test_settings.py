@@ -150,7 +150,7 @@ class TestFile:
         )
 
     def test_a_folder(self, tmp_path):
-        assert "Is a directory" in refusal(file=tmp_path)
+        assert "is a folder" in refusal(file=tmp_path)
 
     def test_a_file_that_is_not_toml(self, settings_file):
         text = refusal(file=settings_file("port 9000\n"))

@@ -9,7 +9,7 @@ import pytest
 from zoldyq.config import Settings
 from zoldyq.queue import QueueManager
 from zoldyq.server.native.server import NativeServer
-from zoldyq.server.run import shut_down
+from zoldyq.server.run import reload, shut_down
 from zoldyq.server.wsgi.app import create_app
 
 
@@ -41,3 +41,18 @@ def test_of_many_queues_the_largest_are_named_and_the_others_summed_up(
     assert lines[0] == "dropped 109 messages of queue large-9"
     assert lines[-1] == "dropped 4000 messages of 2000 other queues"
     assert len(lines) == 11
+
+
+def test_a_reload_that_fails_as_nobody_expected_ends_no_server(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> str:
+        raise TypeError("unhashable type: 'list'")
+
+    with caplog.at_level(logging.INFO, "zoldyq"):
+        reload({"tokens": fail, "certificates": lambda: None})
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [
+        "the tokens stay as they were; please report this",
+        "the certificates were read again",
+    ]

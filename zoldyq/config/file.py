@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from zoldyq.config.nearest import nearest_setting
 from zoldyq.config.policies import read_declared_queues
 from zoldyq.config.setting import Setting
 from zoldyq.contract.errors import InvalidSetting
+from zoldyq.toml_file import read_toml
 
 #: The key of the tables that declare queues.
 QUEUES = "queues"
@@ -23,7 +23,7 @@ def read_file(settings: Iterable[Setting], file: Path) -> dict[str, object]:
     """
     by_name = {each.name: each for each in settings}
     values: dict[str, object] = {}
-    for key, value in _load_toml(file).items():
+    for key, value in read_toml(file, "the settings file").items():
         if key == QUEUES:
             values["declared_queues"] = read_declared_queues(value, str(file))
             continue
@@ -31,19 +31,6 @@ def read_file(settings: Iterable[Setting], file: Path) -> dict[str, object]:
             raise InvalidSetting(f"{key!r} in {file}: no such setting; {_hint(by_name, key)}")
         values[key] = by_name[key].read(value, f"{key} in {file}")
     return values
-
-
-def _load_toml(file: Path) -> dict[str, object]:
-    try:
-        with file.open("rb") as stream:
-            return tomllib.load(stream)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InvalidSetting(f"cannot read the settings file {file}: {reason}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidSetting(f"the settings file {file} is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidSetting(f"the settings file {file} is not TOML: {error}") from error
 
 
 def _hint(by_name: Mapping[str, Setting], key: str) -> str:

@@ -250,5 +250,7 @@ def reload(files: Mapping[str, Callable[[], str | None]]) -> None:
             changes = read()
         except (ZoldyQError, OSError) as error:
             _log.error("the %s stay as they were: %s", name, error)
+        except Exception:  # noqa: BLE001 - a file must never end a server that runs
+            _log.exception("the %s stay as they were; please report this", name)
         else:
             _log.info("the %s were read again%s", name, f": {changes}" if changes else "")

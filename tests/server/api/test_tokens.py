@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from zoldyq.contract.errors import InvalidSetting
 from zoldyq.contract.routes import Right
-from zoldyq.server.api.tokens import Token, digest_of, find_token, parse_tokens, read_tokens
+from zoldyq.server.api.tokens import Token, digest_of, find_token, read_tokens, tokens_of
 
 DIGEST = hashlib.sha256(b"secret").hexdigest()
 BILLING = f"""
@@ -42,7 +43,7 @@ def entry(**fields: str) -> str:
 
 class TestFile:
     def test_each_token_has_its_rights_and_queues(self) -> None:
-        billing, other = parse_tokens(BILLING + OTHER)
+        billing, other = tokens_of(tomllib.loads(BILLING + OTHER))
         assert (billing.name, billing.digest) == ("billing", digest_of(b"secret"))
         assert billing.rights == {Right.PRODUCE, Right.CONSUME}
         assert [each.text for each in billing.queues] == ["invoices", "mail.*"]
@@ -54,6 +55,7 @@ class TestFile:
             ("", "has no token"),
             ("token = []", "has no token"),
             ("token = 1", "has no token"),
+            (entry(rights='[["produce"]]'), "rights has to be"),
             ("token = [1]", "list of tables"),
             ("[token]\nname = 'a'", "has no token"),
             ("tokens = 1\n" + BILLING, "'tokens' means nothing"),
@@ -84,16 +86,16 @@ class TestFile:
     )
     def test_a_mistake_is_named(self, text: str, reason: str) -> None:
         with pytest.raises(InvalidSetting, match=reason):
-            parse_tokens(text)
+            tokens_of(tomllib.loads(text))
 
     def test_a_secret_that_was_written_for_its_digest_is_not_shown(self) -> None:
         with pytest.raises(InvalidSetting) as refusal:
-            parse_tokens(entry(sha256='"open-sesame"'))
+            tokens_of(tomllib.loads(entry(sha256='"open-sesame"')))
         assert "sesame" not in str(refusal.value)
 
     @pytest.mark.parametrize(
         ("content", "reason"),
-        [(b"[[token", "is not TOML"), (b"\xff", "is not TOML"), (b"", "has no token")],
+        [(b"[[token", "is not UTF-8 text"), (b"\xff", "is not TOML"), (b"", "has no token")],
     )
     def test_a_mistake_names_the_file(self, tmp_path: Path, content: bytes, reason: str) -> None:
         file = tmp_path / "tokens.toml"
@@ -118,7 +120,7 @@ class TestFile:
 
 
 class TestLookUp:
-    TOKENS = parse_tokens(BILLING + OTHER)
+    TOKENS = tokens_of(tomllib.loads(BILLING + OTHER))
 
     @pytest.mark.parametrize(
         ("secrets", "name"),
@@ -151,7 +153,7 @@ class TestLookUp:
 
 
 def test_patterns_decide_for_each_queue() -> None:
-    billing: Token = parse_tokens(BILLING)[0]
+    billing: Token = tokens_of(tomllib.loads(BILLING))[0]
     assert billing.may(Right.CONSUME, "mail.in")
     assert not billing.may(Right.CONSUME, "mails")
     assert not billing.may(Right.MANAGE, "mail.in")

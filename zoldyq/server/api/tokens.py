@@ -11,7 +11,7 @@ import hmac
 import logging
 import re
 import stat
-import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from zoldyq.contract.errors import InvalidSetting
 from zoldyq.contract.names import NAME_PATTERN
 from zoldyq.contract.patterns import InvalidPattern, NamePattern
 from zoldyq.contract.routes import Right
+from zoldyq.toml_file import read_toml
 
 _log = logging.getLogger(__name__)
 
@@ -88,27 +89,21 @@ def read_tokens(file: Path) -> tuple[Token, ...]:
     Raises:
         InvalidSetting: it cannot be read, or it holds a mistake.
     """
+    document = read_toml(file, "the tokens file")
+    if file.stat().st_mode & stat.S_IROTH:
+        _log.warning("the tokens file %s can be read by every user: chmod o-r %s", file, file)
     try:
-        if file.stat().st_mode & stat.S_IROTH:
-            _log.warning("the tokens file %s can be read by every user: chmod o-r %s", file, file)
-        return parse_tokens(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InvalidSetting(f"cannot read the tokens file {file}: {reason}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidSetting(f"the tokens file {file} is not TOML: {error}") from error
+        return tokens_of(document)
     except InvalidSetting as error:
         raise InvalidSetting(f"the tokens file {file}: {error.message}") from None
 
 
-def parse_tokens(text: str) -> tuple[Token, ...]:
-    """Return the tokens that a file lists, one ``[[token]]`` for each.
+def tokens_of(document: Mapping[str, object]) -> tuple[Token, ...]:
+    """Return the tokens that a document lists, one ``[[token]]`` for each.
 
     Raises:
         InvalidSetting: it lists none, or one of them has a mistake.
-        tomllib.TOMLDecodeError: it is not TOML.
     """
-    document = tomllib.loads(text)
     unknown = sorted(document.keys() - {"token"})
     entries = document.get("token", [])
     if unknown:
@@ -145,9 +140,13 @@ def _token_of(entry: object, number: int) -> Token:
 
 def _rights_of(entry: Mapping[str, object], where: str) -> frozenset[Right]:
     words = entry.get("rights")
-    if not isinstance(words, list) or not words or not all(word in _ALL_RIGHTS for word in words):
+    if not isinstance(words, list) or not words or not all(map(_is_right, words)):
         raise InvalidSetting(f"{where}: rights has to be a list of {_and(_ALL_RIGHTS)}")
     return frozenset(map(Right, words))
+
+
+def _is_right(word: object) -> bool:
+    return isinstance(word, str) and word in _ALL_RIGHTS
 
 
 def _queues_of(entry: Mapping[str, object], where: str) -> tuple[NamePattern, ...]:
@@ -161,8 +160,8 @@ def _queues_of(entry: Mapping[str, object], where: str) -> tuple[NamePattern, ..
 
 
 def _check_distinct(values: list[str], field: str) -> None:
-    for value in values:
-        if values.count(value) > 1:
+    for value, count in Counter(values).items():
+        if count > 1:
             raise InvalidSetting(f"two tokens have the {field} {value!r}")
 
 
