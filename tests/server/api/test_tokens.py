@@ -95,7 +95,7 @@ class TestFile:
 
     @pytest.mark.parametrize(
         ("content", "reason"),
-        [(b"[[token", "is not UTF-8 text"), (b"\xff", "is not TOML"), (b"", "has no token")],
+        [(b"[[token", "is not TOML"), (b"\xff", "is not UTF-8 text"), (b"", "has no token")],
     )
     def test_a_mistake_names_the_file(self, tmp_path: Path, content: bytes, reason: str) -> None:
         file = tmp_path / "tokens.toml"
