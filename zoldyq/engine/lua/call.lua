@@ -159,6 +159,15 @@ local function first_living(line, tell)
   return nil
 end
 
+-- Have a place stand at the end of a line. A front end whose places are void takes new ones for all of them with
+-- its next call, so that their order stays.
+local joined = false
+local function stand(line, token)
+  if my_places_void == 1 then return end
+  redis_call('ZADD', line, redis_call('HINCRBY', L, '#seq', 1), token)
+  joined = true
+end
+
 -- -- offers: each whole or not at all -----------------------------------------------------------------
 
 -- Outcome codes of an offer; the client side has the same list.
@@ -215,7 +224,7 @@ local function offer(one)
   end
   if waited_with ~= '' then return {WAITS, size, 0} end
   if wait_with ~= '' then
-    redis_call('ZADD', R, redis_call('HINCRBY', L, '#seq', 1), wait_with)
+    stand(R, wait_with)
     return {WAITS, size, 0}
   end
   count('full', 1)
@@ -328,13 +337,12 @@ for _, claim in ipairs(claims) do
     served[#served + 1] = got
   end
 end
-local taken, joined = {}, false
+local taken = {}
 for i, claim in ipairs(newcomers) do
   taken[i] = give(claim)
   if taken[i] == 0 then
     if claim[1] ~= '' then
-      redis_call('ZADD', W, redis_call('HINCRBY', L, '#seq', 1), claim[1])
-      joined = true
+      stand(W, claim[1])
     else
       count('timeouts', 1)
     end
@@ -368,9 +376,7 @@ end
 write_counters()
 if queue.exists then redis_call('HSET', H, 'used', whole(now_ms)) end
 local known = {'n|' .. front_end, whole(number), 'f|' .. front_end, whole(now_ms)}
-local waits_for_room = false
-for _, one in ipairs(offered) do waits_for_room = waits_for_room or one[1] == WAITS end
-if joined or waits_for_room or (has_places and my_places_void == 0) then
+if joined or (has_places and my_places_void == 0) then
   known[5], known[6] = me, whole(now_ms + lease_ms)
 end
 redis_call('HSET', L, unpack(known))

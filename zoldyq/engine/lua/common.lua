@@ -124,7 +124,10 @@ local function drop_expired(most)
     size = size - dropped
     charge(-bytes)
     count('expired', dropped)
-    if size == 0 then redis_call('HDEL', H, 'own_lives') end
+    if size == 0 and queue.own_lives then
+      redis_call('HDEL', H, 'own_lives')
+      queue.own_lives = false
+    end
   end
   return dropped
 end
