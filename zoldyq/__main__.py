@@ -1,6 +1,18 @@
-"""``python -m zoldyq`` is ``zoldyq``."""
+"""``zoldyq`` and ``python -m zoldyq``: the way into the command line."""
 
-from zoldyq.cli.main import main
+from __future__ import annotations
+
+from zoldyq.cli import starting
+
+
+def main() -> None:
+    """Run the command line and exit the process with its exit code."""
+    starting.begin()
+    # Only here: a signal while this loads ends the process without a traceback.
+    from zoldyq.cli.main import main as run
+
+    run()
+
 
 if __name__ == "__main__":
     main()

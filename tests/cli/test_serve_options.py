@@ -28,7 +28,7 @@ def served(monkeypatch):
     """The settings that a server in place of the real one was started with."""
     started: list[Settings] = []
     run = types.ModuleType("zoldyq.server.run")
-    run.serve = lambda settings: started.append(settings) or 0
+    run.serve = lambda settings, _load: started.append(settings) or 0
     monkeypatch.setitem(sys.modules, "zoldyq.server.run", run)
     return started
 
@@ -92,7 +92,7 @@ def test_flags_win_over_environment_over_file(served, tmp_path):
 
 
 def test_the_exit_code_is_the_servers(served, monkeypatch):
-    monkeypatch.setattr(sys.modules["zoldyq.server.run"], "serve", lambda settings: 7)
+    monkeypatch.setattr(sys.modules["zoldyq.server.run"], "serve", lambda settings, _load: 7)
     assert zoldyq().exit_code == 7
 
 

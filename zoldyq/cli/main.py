@@ -9,7 +9,7 @@ import click
 
 from zoldyq import __version__
 from zoldyq.cli import completion as _completion  # noqa: F401 - takes the place of click's
-from zoldyq.cli import exit_codes
+from zoldyq.cli import exit_codes, starting
 from zoldyq.cli.administration import delete, purge
 from zoldyq.cli.bench import bench
 from zoldyq.cli.config import config
@@ -46,6 +46,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            starting.end()
             return super().invoke(ctx)
         except OutputFailed as error:
             # A reader that has seen enough, such as head, is no news.

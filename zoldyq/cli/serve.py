@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from zoldyq.cli import starting
 from zoldyq.cli.output import notice
 from zoldyq.config import SETTINGS, Settings
 from zoldyq.config.environment import CONFIG_VARIABLE
@@ -21,10 +22,14 @@ def _serve(config: str | None, **flags: object) -> None:
     settings = load()
     for warning in Settings.environment_warnings():
         notice(warning)
-    # Only here: the server's imports would slow down every other command and the help.
-    from zoldyq.server.run import serve as run
+    starting.begin()  # until the server takes the signals itself
+    try:
+        # Only here: the server's imports would slow down every other command and the help.
+        from zoldyq.server.run import serve as run
 
-    click.get_current_context().exit(run(settings, None if file is None else load))
+        click.get_current_context().exit(run(settings, None if file is None else load))
+    finally:
+        starting.end()
 
 
 def _option(setting: Setting) -> click.Option:
