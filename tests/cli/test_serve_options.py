@@ -143,7 +143,7 @@ def test_usage_errors_exit_with_2(args, told, served):
 
 
 def test_another_error_of_zoldyq_is_one_line_and_exit_code_1(served, monkeypatch):
-    def refuse(settings: Settings) -> int:
+    def refuse(settings: Settings, _load: object) -> int:
         raise UnsafeServer("use one worker")
 
     monkeypatch.setattr(sys.modules["zoldyq.server.run"], "serve", refuse)
