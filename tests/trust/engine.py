@@ -356,11 +356,11 @@ def play(row: Row, folder: Path, blows: int | None = None) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         **outcome._asdict(),
         "put_back": put_back,
-        "faults": [*_faults(row, count, outcome), *complaints],
+        "faults": [*faults_of(row, count, outcome), *complaints],
     }
 
 
-def _faults(row: Row, count: int, outcome: Outcome) -> list[str]:
+def faults_of(row: Row, count: int, outcome: Outcome) -> list[str]:
     """What does not hold."""
     wrong = {
         f"{outcome.lost} messages were lost": outcome.lost > row.lost_each * count,

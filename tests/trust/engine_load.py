@@ -12,7 +12,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tests.contract.raw import Response, Wire
@@ -63,6 +63,26 @@ class Outcome(NamedTuple):
     without_an_answer: int
     statuses: dict[int, int]
     longest_gap_seconds: float
+
+
+def outcome_of(sent: Sequence[Journal], got: Sequence[Journal], since: float) -> Outcome:
+    """Compare what producers and consumers wrote down."""
+    came = Counter(message for journal in got for message in journal.received)
+    accepted = {message: at for journal in sent for message, at in journal.accepted.items()}
+    unknown = set().union(*(journal.unknown for journal in sent))
+    lost = [at for message, at in accepted.items() if message not in came]
+    journals = [*sent, *got]
+    return Outcome(
+        accepted=len(accepted),
+        received=sum(came.values()),
+        lost=sum(at >= since for at in lost),
+        lost_before=sum(at < since for at in lost),
+        twice=sum(times > 1 for times in came.values()),
+        unasked=sum(message not in accepted and message not in unknown for message in came),
+        without_an_answer=len(unknown),
+        statuses=dict(sum((journal.statuses for journal in journals), Counter[int]())),
+        longest_gap_seconds=round(max(each.longest_gap for each in journals), 2),
+    )
 
 
 class Load:
@@ -125,7 +145,7 @@ class Load:
         self._consuming = False
         for consumer in self._consumers:
             consumer.result()
-        return self._outcome(since)
+        return outcome_of(self._sent, self._got, since)
 
     def _missing(self, since: float) -> bool:
         came = set(itertools.chain.from_iterable(list(each.received) for each in self._got))
@@ -133,26 +153,6 @@ class Load:
             at >= since and message not in came
             for journal in self._sent
             for message, at in journal.accepted.items()
-        )
-
-    def _outcome(self, since: float) -> Outcome:
-        came = Counter(message for journal in self._got for message in journal.received)
-        accepted = {
-            message: at for journal in self._sent for message, at in journal.accepted.items()
-        }
-        unknown = set().union(*(journal.unknown for journal in self._sent))
-        lost = [at for message, at in accepted.items() if message not in came]
-        journals = [*self._sent, *self._got]
-        return Outcome(
-            accepted=len(accepted),
-            received=sum(came.values()),
-            lost=sum(at >= since for at in lost),
-            lost_before=sum(at < since for at in lost),
-            twice=sum(times > 1 for times in came.values()),
-            unasked=sum(message not in accepted and message not in unknown for message in came),
-            without_an_answer=len(unknown),
-            statuses=dict(sum((journal.statuses for journal in journals), Counter[int]())),
-            longest_gap_seconds=round(max(each.longest_gap for each in journals), 2),
         )
 
     # -- one party, one thread -------------------------------------------------------------------
