@@ -114,6 +114,20 @@ def policies(session: nox.Session) -> None:
 
 
 @nox.session
+def backends(session: nox.Session) -> None:
+    """Run the whole contract over Redis, sentinels and a Cluster, and the tests of the engine.
+
+    ``TEST_REDIS_SERVER`` names another program than ``redis-server``, such as ``valkey-server``.
+    """
+    session.install("-e", ".[test]")
+    tests = ("tests/engine", "tests/contract")
+    session.run(
+        *("pytest", "-q", "-k", "redis or engine", *tests, *session.posargs),
+        env={"TEST_ENGINES": "all"},
+    )
+
+
+@nox.session
 def tls_scan(session: nox.Session) -> None:
     """Ask what the TLS port accepts, and compare with what is recommended: sslyze."""
     session.install("-e", ".[test]", "sslyze>=6.3")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,18 +11,41 @@ from pathlib import Path
 import pytest
 
 from tests.contract.raw import Api
-from tests.contract.servers import KINDS, ServerProcess, launch, start
+from tests.contract.servers import ENGINES, KINDS, ServerProcess, launch, start
+from tests.engine.servers import PROGRAM
 
 Start = Callable[..., ServerProcess]
 
+#: What runs over sentinels and over a Cluster each time: what an engine does for itself. All of the
+#: contract does with TEST_ENGINES=all, as in the nox session ``backends``.
+_EACH_TIME = {
+    *("test_administration", "test_dequeue", "test_enqueue", "test_policies"),
+    *("test_statistics", "test_websocket"),
+}
+
 _names = itertools.count()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what need not run each time."""
+    if os.environ.get("TEST_ENGINES") == "all":
+        return
+    left_out = [item for item in items if _is_for_long_runs(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not _is_for_long_runs(item)]
+
+
+def _is_for_long_runs(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    kind = callspec.params.get("kind") if callspec is not None else None
+    return kind in ENGINES[1:] and item.path.stem not in _EACH_TIME
 
 
 @pytest.fixture(scope="session", params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     """Each way to serve, in turn."""
-    if request.param == "redis" and shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
+    if request.param in ENGINES and shutil.which(PROGRAM) is None:
+        pytest.skip(f"{PROGRAM} is not installed")
     return str(request.param)
 
 

@@ -14,14 +14,16 @@ from pathlib import Path
 
 from tests.certificates import SecureAddress, shared_authority, shared_certificate
 from tests.engine.servers import RedisServer
+from tests.engine.sets import ClusterSet, SentinelSet
 from tests.helpers import LIMIT, wait_until
 
 ROOT = Path(__file__).parents[2]
 #: Event loops of the native server, where a test does not say how many: 0 leaves it to the server.
 REACTORS = int(os.environ.get("TEST_REACTORS", "0"))
-#: The ways to serve the same contract. "tls" is the native server with a certificate, "redis" the
-#: same over queues in Redis.
-KINDS = ("native", "tls", "waitress", "gunicorn", "redis")
+#: The native server over queues elsewhere: in one Redis, in the primary of sentinels, in a Cluster.
+ENGINES = ("redis", "redis-sentinel", "redis-cluster")
+#: The ways to serve the same contract. "tls" is the native server with a certificate.
+KINDS = ("native", "tls", "waitress", "gunicorn", *ENGINES)
 
 _START_LINE = re.compile(r"listens on https?://(\S+):(\d+)")
 _GUNICORN_LINE = re.compile(r"Listening at: http://(\S+):(\d+)")
@@ -30,11 +32,18 @@ _GUNICORN_READY = "Booting worker with pid"
 
 
 @functools.cache
-def shared_redis() -> RedisServer:
-    """The redis-server of this test run, started when it is first asked for."""
-    server = RedisServer(Path(tempfile.mkdtemp(prefix="zoldyq-redis-")))
-    atexit.register(server.stop)
-    return server
+def shared_backend(kind: str) -> str:
+    """The URL of the servers behind an engine, which start when they are first asked for."""
+    folder = Path(tempfile.mkdtemp(prefix=f"zoldyq-{kind}-"))
+    servers: RedisServer | SentinelSet | ClusterSet
+    if kind == "redis-sentinel":
+        servers = SentinelSet(folder)
+    elif kind == "redis-cluster":
+        servers = ClusterSet(folder, replicas=False)
+    else:
+        servers = RedisServer(folder)
+    atexit.register(servers.stop)
+    return servers.url
 
 
 class ServerProcess:
@@ -110,9 +119,9 @@ def launch(
     if kind == "tls":
         kind = "native"
         settings.setdefault("tls_cert", shared_certificate())
-    if kind == "redis":
-        # Queues of its own in a Redis that all tests share.
-        settings = {"backend": shared_redis().url, "redis_prefix": folder.name, **settings}
+    if kind in ENGINES:
+        # Queues of its own in servers that all tests share.
+        settings = {"backend": shared_backend(kind), "redis_prefix": folder.name, **settings}
         kind = "native"
     if kind == "gunicorn":
         command = ["-m", "gunicorn", "-c", "contrib/gunicorn.conf.py", *flags]
