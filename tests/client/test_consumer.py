@@ -17,11 +17,19 @@ from collections.abc import Iterable
 import pytest
 
 from tests.client.children import in_child
-from tests.client.scripted import reply
+from tests.client.scripted import ScriptedServer, reply
 from tests.helpers import Task, run_all, wait_until
 from tests.websocket.frames import CLOSE, TEXT, server_frame
 from tests.websocket.peer import Peer
-from zoldyq.client import Client, ConnectionFailed, Consumer, InvalidOption, Message, RemoteQueue
+from zoldyq.client import (
+    Client,
+    ConnectionFailed,
+    Consumer,
+    GatewayReply,
+    InvalidOption,
+    Message,
+    RemoteQueue,
+)
 from zoldyq.contract.errors import InvalidCount, InvalidTimeout
 
 
@@ -311,9 +319,22 @@ def test_a_closed_stream_does_not_connect():
     assert payloads(stream) == []
 
 
-def test_a_server_that_is_not_there_is_told():
+@pytest.mark.parametrize("take", [next, lambda stream: stream.poll(0.01)])
+def test_a_server_that_is_not_there_is_told_after_the_time_to_connect(take, caplog):
     with pytest.raises(ConnectionFailed):
-        next(Client("http://127.0.0.1:1", connect_timeout=0.2).queue("a").consume())
+        take(Client("http://127.0.0.1:1", connect_timeout=0.2).queue("a").consume())
+    assert "trying again" in caplog.text
+
+
+@pytest.mark.parametrize("take", [next, lambda stream: stream.poll(0.01)])
+def test_so_is_one_that_a_gateway_does_not_reach(take, caplog):
+    bad = reply(502, b"<html>bad gateway</html>", "Connection: close")
+    with ScriptedServer(*[bad] * 50) as server:
+        stream = Client(server.url, connect_timeout=0.2).queue("a").consume()
+        with pytest.raises(GatewayReply):
+            take(stream)
+        assert len(server.requests) > 1
+    assert "trying again" in caplog.text
 
 
 def test_what_the_server_refuses_is_told(client, queue):

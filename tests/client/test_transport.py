@@ -19,6 +19,7 @@ from zoldyq.contract.errors import (
     QueueFull,
     QueueNotFound,
     ShuttingDown,
+    ZoldyQError,
 )
 
 QUEUED = reply(200, b'{"queue_name":"a","queue_size":1,"enqueued_at":1}')
@@ -212,6 +213,23 @@ def test_connections_are_kept():
         for _ in range(5):
             client.queues()
         assert (len(server.requests), server.connections) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "connections"),
+    [
+        (reply(502, b"<html>bad gateway</html>"), 2),
+        (reply(404, b'{"detail":"no route"}'), 2),
+        (refusal("queue_not_found", 404), 1),
+        (refusal("internal_error", 500), 1),
+    ],
+)
+def test_a_connection_on_which_a_proxy_answered_itself_is_not_used_again(answer, connections):
+    with ScriptedServer(answer, QUEUED) as server, Client(server.url) as client:
+        with pytest.raises(ZoldyQError):
+            client.queue("a").enqueue(1)
+        client.queue("a").enqueue(1)
+        assert (len(server.requests), server.connections) == (2, connections)
 
 
 def test_a_restarted_server_is_found_again(start_server):

@@ -161,17 +161,30 @@ def error_of(status: int, body: bytes, where: str, *, with_token: bool = False) 
 
     ``where`` is the address that sent it; ``with_token`` tells whether the request had a token.
     """
-    try:
-        document = msgspec.json.decode(body, type=dict[str, object])
-        code, message = document.pop("error"), document.pop("message")
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, KeyError):
+    document = _refusal(body)
+    if document is None:
         return _error_of_a_stranger(status, where)
+    code, message = document.pop("error"), document.pop("message")
     found = ERRORS.get(str(code))
     if found is None:
         return UnexpectedReply(str(message), **{**document, "status": status, "error": code})
     if found is Unauthorized:
         return Unauthorized(_about_the_token(str(message), with_token), **document)
     return found(str(message), **document)
+
+
+def is_of_a_stranger(status: int, body: bytes) -> bool:
+    """Tell whether a reply is an error of something else than a ZoldyQ server, such as a proxy."""
+    return status >= 400 and _refusal(body) is None
+
+
+def _refusal(body: bytes) -> dict[str, object] | None:
+    """Return the document of an error of ZoldyQ, None where the body is something else."""
+    try:
+        document = msgspec.json.decode(body, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return document if "error" in document and "message" in document else None
 
 
 def _error_of_a_stranger(status: int, where: str) -> ZoldyQError:

@@ -19,6 +19,7 @@ from zoldyq.client.errors import (
     ConnectionLost,
     ServerUnreachable,
     connection_failed,
+    is_of_a_stranger,
     reason_of,
 )
 from zoldyq.client.exchange import (
@@ -143,9 +144,13 @@ class _Connection(HTTPConnection):
         return super().is_connected and monotonic() - self._used_at < _IDLE_SECONDS
 
     def getresponse(self) -> Any:
-        """Return the next response."""
+        """Return the next response, whose body has been read."""
         response = super().getresponse()
         self._used_at = monotonic()
+        if is_of_a_stranger(response.status, response.data):
+            # A proxy keeps what leads to a server that has gone; a new connection may lead to
+            # another one. The pool makes it when it needs it.
+            self.close()
         return response
 
 
