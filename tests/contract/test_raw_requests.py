@@ -46,6 +46,33 @@ def test_a_request_is_read_as_the_standards_say(idle_briefly: Api, case: str) ->
     check(expected, int(head.split()[1]), answer.decode("latin-1"), body)
 
 
+#: The cases about targets and hosts, which every server decides alike.
+_NAMES = list(CASES)
+TARGETS_AND_HOSTS = _NAMES[: _NAMES.index("a_method_with_other_signs")]
+
+
+@pytest.mark.parametrize("case", TARGETS_AND_HOSTS)
+def test_every_server_reads_targets_and_hosts_alike(api: Api, case: str) -> None:
+    expected = CASES[case]
+    with api.wire() as wire:
+        wire.send(expected["request"].replace("/queues/q/", "/queues/hosts/").encode("latin-1"))
+        response = wire.response()
+    assert response.status == expected["status"], response
+    # gunicorn refuses some itself, with a page of its own.
+    if "code" in expected and response.headers["content-type"] != "text/html":
+        assert response.code == expected["code"]
+
+
+def test_every_server_refuses_a_stream_to_a_host_that_is_none(api: Api) -> None:
+    with api.wire() as wire:
+        upgrade = {"connection": "Upgrade", "upgrade": "websocket", "sec_websocket_version": "13"}
+        key = "dGhlIHNhbXBsZSBub25jZQ=="
+        response = wire.request(
+            "GET", "/queues/q/dequeue", host="a/b", sec_websocket_key=key, **upgrade
+        )
+    assert (response.status, response.code) == (400, "malformed_request")
+
+
 def check(expected: dict[str, Any], status: int, text: str, body: bytes) -> None:
     assert status == expected["status"], text
     if "code" in expected:

@@ -21,6 +21,7 @@ from zoldyq.server.api.access import AccessPolicy, Pass
 from zoldyq.server.api.clients import Client, Kind, address_text, peer_of
 from zoldyq.server.api.operations import Operations
 from zoldyq.server.api.router import ROUTER, TARGET_KEY, Target
+from zoldyq.server.api.targets import check_target_and_host
 from zoldyq.server.websocket.channel import Channel
 from zoldyq.server.websocket.connection import LINGER_SECONDS, Connection
 from zoldyq.server.websocket.dequeue import SEND_BUFFER_BYTES, DequeueSession, parse_stream
@@ -139,6 +140,7 @@ class WebSocketSessions:
         )
         if not target.route.websocket:
             raise NotFound("WebSockets are at /queues/{name}/enqueue and /queues/{name}/dequeue")
+        check_target_and_host(environ)
         token = self._access.admit(target, header_of(environ))
         sock = _socket_of(environ)
         check_handshake(environ)

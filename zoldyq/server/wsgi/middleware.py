@@ -24,6 +24,7 @@ from zoldyq.contract.errors import (
 from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.refusals import Refusals
 from zoldyq.server.api.router import Target, target_of
+from zoldyq.server.api.targets import check_target_and_host
 from zoldyq.server.wsgi.exchange import CALLER_KEY, send
 
 
@@ -41,6 +42,7 @@ class AccessMiddleware:
 
         Raises:
             UnsafeServer: see :func:`server_is_safe`.
+            MalformedRequest: as :func:`check_target_and_host`.
             Unauthorized, Forbidden, ForbiddenOrigin, ForbiddenHost: as :meth:`AccessPolicy.admit`.
             NotFound, MethodNotAllowed: as :meth:`Router.find`.
         """
@@ -49,6 +51,7 @@ class AccessMiddleware:
                 "the queues live in one process and need several threads: run the server with "
                 "--workers 1 --threads N and without --max-requests"
             )
+        check_target_and_host(req.env)
         try:
             target = target_of(req.env)
         except ZoldyQError:

@@ -18,8 +18,9 @@ from zoldyq.contract.errors import (
     UnsupportedTransferEncoding,
     ZoldyQError,
 )
+from zoldyq.server.api.targets import check_authority
 from zoldyq.server.native.http import head_reader
-from zoldyq.server.native.http.head import Head, check_authority, read_request_line
+from zoldyq.server.native.http.head import Head, read_request_line
 from zoldyq.server.native.http.head_reader import HeadReader, Recent
 
 HEAD = b"GET /%d HTTP/1.1\r\nHost: x\r\n%b\r\n"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from copy import copy
-from ipaddress import IPv6Address
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -20,6 +19,7 @@ from zoldyq.contract.errors import (
     UnsupportedTransferEncoding,
 )
 from zoldyq.server.api.router import asks_for_websocket
+from zoldyq.server.api.targets import ONE_HOST, check_authority, split_target
 from zoldyq.server.native.http.route import NO_ROUTE
 from zoldyq.wire import members_of
 
@@ -63,11 +63,6 @@ _REQUEST_LINE = re.compile(rb"([%b]{1,32}) ([\x21\x22\x24-\x7e]+) HTTP/1\.([01])
 #: The bytes that the value of a header may hold (RFC 9110, section 5.5).
 VALUE_BYTES = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _HEADER = re.compile(rb"([%b]+):([\t\x20-\x7e\x80-\xff]*)" % TOKEN).fullmatch
-_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]+)(/[^?]*)?(\?.*)?").fullmatch
-# uri-host and port of RFC 3986. A comma is allowed there, but only two hosts in one have it.
-_AUTHORITY = re.compile(
-    rb"(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})*)(?::([0-9]{0,5}))?"
-).fullmatch
 _LENGTH = re.compile(rb"[0-9]{1,20}").fullmatch
 _LARGEST_LENGTH = (1 << 64) - 1
 _OWS = b" \t"
@@ -176,9 +171,7 @@ def read_request_line(text: bytes) -> RequestLine:
     if found is None:
         raise MalformedRequest("the request line is not one of HTTP/1.1")
     method, target, version = found.groups()
-    path, query, authority = _split_target(target)
-    if path == b"*" and method != b"OPTIONS":
-        raise MalformedRequest("only OPTIONS may ask for *")
+    path, query, authority = split_target(method, target)
     return RequestLine(
         method.decode(),
         unquote_to_bytes(path).decode("latin-1"),
@@ -203,45 +196,10 @@ def headers_of(lines: Iterable[bytes], authority: str = "") -> list[tuple[str, s
     return headers
 
 
-def check_authority(text: bytes) -> None:
-    """Accept a host and perhaps a port. Raises MalformedRequest."""
-    found = _AUTHORITY(text)
-    if found is not None:
-        address, port = found.groups()
-        if (not port or int(port) <= 65535) and (address is None or _is_ipv6(address.decode())):
-            return
-    raise MalformedRequest("the host of the request is malformed")
-
-
-def _split_target(target: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return path, query and authority of a target (RFC 9112, section 3.2)."""
-    if target.startswith(b"/"):
-        path, _, query = target.partition(b"?")
-        return path, query, b""
-    if target == b"*":
-        return target, b"", b""
-    found = _ABSOLUTE(target)
-    if found is None:
-        raise MalformedRequest("the target of the request is neither a path nor an http URL")
-    authority, path, query = found.groups()
-    check_authority(authority)
-    if authority.startswith(b":"):
-        raise MalformedRequest("the target of the request has no host")
-    return path or b"/", (query or b"?")[1:], authority
-
-
-def _is_ipv6(address: str) -> bool:
-    try:
-        IPv6Address(address)
-    except ValueError:
-        return False
-    return True
-
-
 def _check_host(head: Head) -> None:
     hosts = [value for name, value in head.headers if name == "host"]
     if len(hosts) > 1 or (not hosts and head.version == "1.1"):
-        raise MalformedRequest("a request has exactly one Host header")
+        raise MalformedRequest(ONE_HOST)
     if hosts:
         check_authority(hosts[0].encode("latin-1"))
 
