@@ -5,10 +5,11 @@ FROM python:3.13-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE-APACHE LICENSE-MIT ./
 COPY zoldyq zoldyq
-RUN pip wheel --no-cache-dir --wheel-dir /wheels .
+RUN pip wheel --no-cache-dir --wheel-dir /wheels '.[redis]'
 # Without pip in it, the environment holds what the server needs and nothing else.
 RUN python -m venv --without-pip /opt/zoldyq \
-    && pip --python /opt/zoldyq/bin/python install --no-cache-dir --no-index --find-links /wheels zoldyq
+    && pip --python /opt/zoldyq/bin/python install --no-cache-dir --no-index --find-links /wheels \
+        'zoldyq[redis]'
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin zoldyq
