@@ -60,15 +60,25 @@ def _woken(
 
 
 def _measures(taken: list[float]) -> Iterator[Measure]:
-    for percent in (50, 99):
-        yield Measure(_WOKEN.format(f"p{percent}"), "ms", percentile(taken, percent) * 1000)
+    for name, value in _percentiles(taken).items():
+        yield Measure(_WOKEN.format(name), "ms", value)
+
+
+def _percentiles(taken: list[float]) -> dict[str, float]:
+    return {f"p{percent}": percentile(taken, percent) * 1000 for percent in (50, 99)}
 
 
 def _zoldyq(server: Server, seconds: float) -> Iterator[Measure]:
+    for name, value in woken_across(server, server, seconds).items():
+        yield Measure(_WOKEN.format(name), "ms", value)
+
+
+def woken_across(enqueued_at: Server, waited_at: Server, seconds: float) -> dict[str, float]:
+    """Return the milliseconds it took, by percentile; both servers serve the same queues."""
     dequeue = request_bytes("GET", "/queues/wake/dequeue?timeout=30")
     enqueue = request_bytes("POST", "/queues/wake/enqueue", single())
-    before = server.stats("wake")["dequeued_total"]
-    with RawConnection(server.port) as consumer, RawConnection(server.port) as producer:
+    before = waited_at.stats("wake")["dequeued_total"]
+    with RawConnection(waited_at.port) as consumer, RawConnection(enqueued_at.port) as producer:
         taken = _woken(
             wait=partial(consumer.sock.sendall, dequeue),
             enqueue=partial(producer.sock.sendall, enqueue),
@@ -76,9 +86,9 @@ def _zoldyq(server: Server, seconds: float) -> Iterator[Measure]:
             finish=producer.answer,
             seconds=seconds,
         )
-    after = server.stats("wake")["dequeued_total"]
+    after = waited_at.stats("wake")["dequeued_total"]
     expect(after - before, len(taken), len(taken), "messages dequeued")
-    yield from _measures(taken)
+    return _percentiles(taken)
 
 
 def _redis(server: Redis, seconds: float) -> Iterator[Measure]:
