@@ -103,6 +103,21 @@ class FilePath(Kind[str | None]):
         return value or ""
 
 
+class ServerName(Kind[str | None]):
+    """The name in a certificate, or None."""
+
+    metavar = "NAME"
+    allowed = Host.allowed
+
+    def parse(self, value: object) -> str | None:
+        if value is None:
+            return None
+        return Host().parse(value)
+
+    def show(self, value: str | None) -> str:
+        return value or ""
+
+
 class _Several(Kind[tuple[str, ...]]):
     """Several texts: a list, or one text separated by commas."""
 

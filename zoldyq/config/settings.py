@@ -17,6 +17,7 @@ from zoldyq.config.names import (
     Hosts,
     KeyPrefix,
     Origins,
+    ServerName,
     SocketPath,
     Tokens,
 )
@@ -53,6 +54,29 @@ class Settings:
         BackendUrl(),
         "Where the queues are kept: in memory, or in Redis or Valkey for any number of servers "
         "(redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://)",
+    )
+    redis_password_file: str | None = setting(
+        None,
+        FilePath(),
+        "File with the password for Redis, where the URL has none; the URL shows in the list of "
+        "processes if it is a flag",
+    )
+    redis_tls_ca: str | None = setting(
+        None,
+        FilePath(),
+        "PEM file with the authorities that sign the certificates of Redis, unless the system "
+        "trusts them",
+    )
+    redis_tls_cert: str | None = setting(
+        None, FilePath(), "PEM file with the certificate that Redis is shown"
+    )
+    redis_tls_key: str | None = setting(
+        None, FilePath(), "PEM file with the key of that certificate, unless it holds both"
+    )
+    redis_tls_name: str | None = setting(
+        None,
+        ServerName(),
+        "Name that the certificates of Redis are for, unless that is the host in the URL",
     )
     redis_prefix: str = setting(
         defaults.REDIS_PREFIX, KeyPrefix(), "What the keys of this server in Redis begin with"

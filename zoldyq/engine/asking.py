@@ -13,6 +13,7 @@ import hiredis
 from zoldyq.contract.errors import InvalidSetting
 from zoldyq.engine.address import Address, Node, name_of
 from zoldyq.engine.link import Word, hello
+from zoldyq.engine.security import Security
 
 #: Errors of a server that will work a moment later.
 _SOON = (
@@ -37,22 +38,16 @@ class Asking:
         NotYet: it cannot be reached.
     """
 
-    def __init__(
-        self, node: Node, address: Address, tls: ssl.SSLContext | None, timeout: float
-    ) -> None:
+    def __init__(self, node: Node, address: Address, tls: Security | None, timeout: float) -> None:
         self.name = name_of(node)
+        self._secure = tls is not None
         self._reader = hiredis.Reader(notEnoughData=_MORE)
         try:
             self._socket = _open(node, timeout)
-            if tls is not None and address.secure:
-                self._socket = tls.wrap_socket(self._socket, server_hostname=node[0])
-        except ssl.SSLCertVerificationError as error:
-            raise InvalidSetting(
-                f"backend: the certificate of {self.name} is not trusted ({error.verify_message}); "
-                "redis_tls_ca names the authority that has signed it"
-            ) from error
-        except OSError as error:  # a TimeoutError and an ssl.SSLError are such
+        except OSError as error:  # a TimeoutError is one
             raise NotYet(f"cannot reach {self.name} ({_reason(error)})") from error
+        if tls is not None:
+            self._shake_hands(tls, node[0])
         try:
             self._greet(address)
         except BaseException:
@@ -64,6 +59,17 @@ class Asking:
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
+
+    def _shake_hands(self, tls: Security, host: str) -> None:
+        try:
+            self._socket = tls.context.wrap_socket(self._socket, server_hostname=tls.name_for(host))
+        except OSError as error:
+            self._socket.close()
+            if isinstance(error, ssl.SSLError):
+                raise self._no_tls(error) from error
+            raise NotYet(
+                f"no TLS with {self.name} ({_reason(error)}); if it speaks none, write redis://"
+            ) from error
 
     def _greet(self, address: Address) -> None:
         """Introduce ourselves, and choose the database."""
@@ -110,7 +116,7 @@ class Asking:
             while (reply := self._reader.gets()) is _MORE:
                 data = self._socket.recv(1 << 16)
                 if not data:
-                    raise NotYet(f"{self.name} closed the connection")
+                    raise self._closed()
                 self._reader.feed(data)
         except OSError as error:
             raise self._broken(error) from error
@@ -120,8 +126,39 @@ class Asking:
             ) from None
         return reply
 
-    def _broken(self, error: OSError) -> NotYet:
+    def _broken(self, error: OSError) -> NotYet | InvalidSetting:
+        if isinstance(error, (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError)):
+            return self._closed()
+        if isinstance(error, ssl.SSLError):
+            return self._no_tls(error)
         return NotYet(f"{self.name} does not answer ({_reason(error)})")
+
+    def _closed(self) -> NotYet:
+        hint = (
+            "it may want a certificate that it trusts: set redis_tls_cert"
+            if self._secure
+            else "if it speaks TLS, write rediss://"
+        )
+        return NotYet(f"{self.name} closed the connection; {hint}")
+
+    def _no_tls(self, error: ssl.SSLError) -> NotYet | InvalidSetting:
+        """Return why there is no TLS; most of it does not pass."""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return InvalidSetting(
+                f"backend: the certificate of {self.name} is not trusted ({error.verify_message}); "
+                "redis_tls_ca names the authority that signed it, redis_tls_name what it is for"
+            )
+        reason = error.reason or ""
+        if "CERTIFICATE" in reason or "UNKNOWN_CA" in reason or "HANDSHAKE_FAILURE" in reason:
+            return InvalidSetting(
+                f"backend: {self.name} wants a certificate that it trusts ({reason}): set "
+                "redis_tls_cert"
+            )
+        if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+            return InvalidSetting(
+                f"backend: {self.name} does not speak TLS: give its port for TLS, or write redis://"
+            )
+        return NotYet(f"no TLS with {self.name} ({error.reason or error})")
 
 
 def _refusal(command: str, text: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import logging
 import secrets
-import ssl
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -35,6 +34,7 @@ from zoldyq.engine.keys import Keys
 from zoldyq.engine.link import Link, LinkLost, Word
 from zoldyq.engine.loop import EventLoop
 from zoldyq.engine.places import Offer, Take
+from zoldyq.engine.security import Security
 from zoldyq.engine.sweeper import Sweeper
 from zoldyq.engine.topology import Topology
 from zoldyq.queue import now_us
@@ -96,7 +96,7 @@ class Engine:
         address: Address,
         settings: EngineSettings,
         policy_of: Callable[[str], Policy],
-        tls: ssl.SSLContext | None = None,
+        tls: Security | None = None,
     ) -> None:
         self.address = address
         self.settings = settings

@@ -21,6 +21,7 @@ import hiredis
 
 from zoldyq.engine.address import Address, Node, name_of
 from zoldyq.engine.loop import READ, WRITE, EventLoop
+from zoldyq.engine.security import Security
 
 _READ_BYTES = 1 << 18
 _NEVER = float("inf")
@@ -55,7 +56,7 @@ class Link:
         on_ready: Callable[[Link], None],
         on_lost: Callable[[Link, Exception], None],
         on_push: Callable[[Sequence[Any]], None],
-        tls: ssl.SSLContext | None = None,
+        tls: Security | None = None,
         primary_only: bool = False,
     ) -> None:
         self.node = node
@@ -193,8 +194,10 @@ class Link:
             return
         if self._tls is not None and not isinstance(self._socket, ssl.SSLSocket):
             self._loop.remove(self._socket.fileno())
-            self._socket = self._tls.wrap_socket(
-                self._socket, server_hostname=self.node[0], do_handshake_on_connect=False
+            self._socket = self._tls.context.wrap_socket(
+                self._socket,
+                server_hostname=self._tls.name_for(self.node[0]),
+                do_handshake_on_connect=False,
             )
             self._loop.add_last(self._socket.fileno(), self, WRITE)
         if isinstance(self._socket, ssl.SSLSocket):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import ssl
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from zoldyq.engine import scripts
 from zoldyq.engine.address import Address, Node, name_of, sentinel_address
 from zoldyq.engine.asking import Asking, NotYet
 from zoldyq.engine.cluster import SLOTS, host_of, slot_of
+from zoldyq.engine.security import Security
 
 _log = logging.getLogger("zoldyq.engine")
 
@@ -34,7 +34,7 @@ def await_server(
     address: Address,
     prefix: str,
     *,
-    tls: ssl.SSLContext | None,
+    tls: Security | None,
     timeout: float,
     start_seconds: float,
 ) -> None:
@@ -66,9 +66,7 @@ def await_server(
 class _Probe:
     """One look at all servers that keep queues. Raises InvalidSetting or NotYet."""
 
-    def __init__(
-        self, address: Address, prefix: str, tls: ssl.SSLContext | None, timeout: float
-    ) -> None:
+    def __init__(self, address: Address, prefix: str, tls: Security | None, timeout: float) -> None:
         self._address = address
         self._prefix = prefix
         self._tls = tls
@@ -186,7 +184,8 @@ class _Probe:
         channel = f"{self._prefix}:{{{tag}}}:c:{tag}"
         server.tell("SSUBSCRIBE", channel)
         key = f"{self._prefix}:{{{tag}}}:h"
-        heard = server.ask("EVAL", scripts.SELF_TEST.text, 1, key, channel)
+        server.ask("SCRIPT", "LOAD", scripts.SELF_TEST.text)
+        heard = server.ask("EVALSHA", scripts.SELF_TEST.digest, 1, key, channel)
         if heard != 1:
             raise InvalidSetting(
                 f"backend: a message that a script publishes on {server.name} does not reach its "

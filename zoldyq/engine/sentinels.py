@@ -6,7 +6,6 @@ off from the others goes on to name the old primary. The answer of the latest el
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from zoldyq.engine.address import Address, Node, sentinel_address
 from zoldyq.engine.link import Link
 from zoldyq.engine.links import Links
 from zoldyq.engine.loop import EventLoop
+from zoldyq.engine.security import Security
 
 #: How often each sentinel is asked although nothing is wrong, in seconds.
 _ASK_SECONDS = 1.0
@@ -32,7 +32,7 @@ class SentinelMap:
         loop: EventLoop,
         address: Address,
         timeout: float,
-        tls: ssl.SSLContext | None,
+        tls: Security | None,
         on_change: Callable[[], None],
     ) -> None:
         self.nodes: Sequence[Node] = ()

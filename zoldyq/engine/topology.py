@@ -6,7 +6,6 @@ of a Cluster. It may be out of date: a server that knows better says so, and it 
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -15,6 +14,7 @@ from zoldyq.engine.cluster import ClusterMap
 from zoldyq.engine.link import Link, Word
 from zoldyq.engine.links import Links
 from zoldyq.engine.loop import EventLoop
+from zoldyq.engine.security import Security
 from zoldyq.engine.sentinels import SentinelMap
 
 #: How often it is asked where the queues are at the most, in seconds.
@@ -65,7 +65,7 @@ class Topology:
         on_lost: OnLost,
         on_change: Callable[[], None],
         on_push: OnPush,
-        tls: ssl.SSLContext | None = None,
+        tls: Security | None = None,
     ) -> None:
         self._loop = loop
         self._on_ready = on_ready

@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import ssl
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -96,13 +95,20 @@ def make_backend(settings: Settings, policies: Policies | None = None) -> Backen
         from zoldyq.engine.engine import Engine, EngineSettings
         from zoldyq.engine.probe import await_server
         from zoldyq.engine.queues import EngineQueues
+        from zoldyq.engine.security import make_security, with_password
     except ImportError as error:
         raise InvalidSetting(
             f"backend: Redis needs a package that is missing ({error.name}); install it with "
             "pip install 'zoldyq[redis]'"
         ) from None
-    address = parse_address(settings.backend)
-    tls = ssl.create_default_context() if address.secure else None
+    address = with_password(parse_address(settings.backend), settings.redis_password_file)
+    tls = make_security(
+        address,
+        settings.redis_tls_ca,
+        settings.redis_tls_cert,
+        settings.redis_tls_key,
+        settings.redis_tls_name or "",
+    )
     await_server(
         address,
         settings.redis_prefix,
