@@ -11,18 +11,16 @@ import weakref
 from types import TracebackType
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
 from zoldyq.client.buffer import ProducerStats
 from zoldyq.client.deadline import seconds
-from zoldyq.client.errors import InvalidOption, MessagesUnsent
+from zoldyq.client.errors import MessagesUnsent
 from zoldyq.client.forks import renew_in_children
+from zoldyq.client.options import SenderOptions, check_sender_options
 from zoldyq.client.own_work import log
 from zoldyq.client.payloads import checked, encode
-from zoldyq.client.sender import Sender, SenderOptions, SendSome
-
-_POLICIES = ("block", "drop_oldest", "raise")
+from zoldyq.client.sender import Sender, SendSome
 
 
 class Producer:
@@ -43,7 +41,7 @@ class Producer:
     """
 
     def __init__(self, send_some: SendSome, options: SenderOptions, timeout: float | None) -> None:
-        _check(options)
+        check_sender_options(options)
         self._send_some = send_some
         self._options = options
         self._timeout = seconds(timeout)
@@ -123,17 +121,3 @@ class Producer:
         # closed still sends what it has.
         self._finalizer = weakref.finalize(self, self._sender.stop, self._timeout)
         self._finalizer.atexit = False  # the sender has its own way at the end of the program
-
-
-def _check(options: SenderOptions) -> None:
-    limits = msgspec.structs.astuple(options.limits)
-    if any(not isinstance(limit, int) or limit < 1 for limit in limits):
-        raise InvalidOption(
-            "max_messages, max_bytes, buffer_messages and buffer_bytes must be whole numbers from "
-            f"1, not {', '.join(map(repr, limits))}"
-        )
-    seconds(options.max_delay, "max_delay")
-    if options.when_full not in _POLICIES:
-        raise InvalidOption(
-            f"when_full must be one of {', '.join(_POLICIES)}, not {options.when_full!r}"
-        )

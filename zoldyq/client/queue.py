@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from zoldyq.client import requests
-from zoldyq.client.address import queue_path
 from zoldyq.client.buffer import Limits
 from zoldyq.client.consumer import Consumer
 from zoldyq.client.deadline import seconds
@@ -25,12 +23,18 @@ from zoldyq.client.documents import (
     Updated,
     decode,
 )
-from zoldyq.client.errors import InvalidOption
+from zoldyq.client.options import (
+    BATCH_BYTES,
+    BATCH_MESSAGES,
+    SenderOptions,
+    WhenFull,
+    checked_name,
+    stream_options,
+)
 from zoldyq.client.payloads import batch_body, batches, checked, encode, single_body
 from zoldyq.client.producer import Producer
 from zoldyq.client.requests import PolicyFields
-from zoldyq.client.sender import SenderOptions, WhenFull
-from zoldyq.client.stream import Stream, StreamOptions
+from zoldyq.client.stream import Stream
 from zoldyq.client.transport import Transport
 from zoldyq.contract.errors import (
     BatchExceedsCapacity,
@@ -38,11 +42,6 @@ from zoldyq.contract.errors import (
     BodyTooLarge,
     ZoldyQError,
 )
-from zoldyq.contract.names import check_queue_name
-
-#: A batch is sent once it has so many messages or bytes.
-BATCH_MESSAGES = 1_000
-BATCH_BYTES = 1 << 20
 
 
 class RemoteQueue:
@@ -57,11 +56,7 @@ class RemoteQueue:
     """
 
     def __init__(self, transport: Transport, name: str) -> None:
-        if not isinstance(name, str):
-            raise InvalidOption(f"the name of a queue must be a str, not {name!r}")
-        # Not left to the server, for which a slash would make another path of it.
-        check_queue_name(name)
-        self.name = name
+        self.name = checked_name(name)
         self._transport = transport
 
     def __repr__(self) -> str:
@@ -216,15 +211,12 @@ class RemoteQueue:
         Raises:
             InvalidOption, InvalidTimeout: a parameter is out of its range.
         """
-        _check_count("credit", credit)
-        _check_count("limit", 1 if limit is None else limit)
-        options = StreamOptions(
-            name=self.name,
-            path=queue_path(self.name, "dequeue"),
+        options = stream_options(
+            self.name,
             credit=credit,
-            limit=math.inf if limit is None else limit,
-            idle_timeout=seconds(idle_timeout, "idle_timeout"),
-            reconnect_seconds=seconds(reconnect_seconds, "reconnect_seconds"),
+            limit=limit,
+            idle_timeout=idle_timeout,
+            reconnect_seconds=reconnect_seconds,
         )
         return Consumer(Stream(self._transport.endpoint, options))
 
@@ -340,8 +332,3 @@ class RemoteQueue:
                 raise
             return self._send_some(batch[: len(batch) // 2], timeout, ttl)
         return len(batch)
-
-
-def _check_count(name: str, value: object) -> None:
-    if not isinstance(value, int) or value < 1:
-        raise InvalidOption(f"{name} must be a whole number from 1, not {value!r}")

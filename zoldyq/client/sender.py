@@ -15,60 +15,29 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from time import sleep
-from typing import Literal, NoReturn
+from typing import NoReturn
 from weakref import WeakSet
 
-import msgspec
-
-from zoldyq.client.buffer import Buffer, Limits, ProducerStats
+from zoldyq.client.buffer import Buffer, ProducerStats
 from zoldyq.client.deadline import Deadline
+from zoldyq.client.delivery import Delivery, is_about_a_message, tell
 from zoldyq.client.errors import (
     BufferFull,
     ClientClosed,
-    ConnectionLost,
     MessagesUnsent,
     NotAcknowledged,
 )
 from zoldyq.client.forks import renew_in_children
+from zoldyq.client.options import SenderOptions
 from zoldyq.client.outage import Outage
 from zoldyq.client.own_work import log, own_work
-from zoldyq.contract.errors import BadRequest, InvalidTimeout, ZoldyQError
-
-WhenFull = Literal["block", "drop_oldest", "raise"]
+from zoldyq.contract.errors import ZoldyQError
 
 #: A sender that is closed pauses no longer than this between attempts, in seconds.
 _LAST_PAUSE = 0.1
 
-#: The server may let one attempt wait for room for so many seconds. Short, so that a sender that
-#: is closed does not leave a request behind.
-_ATTEMPT_SECONDS = 2.0
-
-#: Codes of refusals that are about a message. Any other may be over one day: a queue that is not
-#: there is created, a token is put right.
-_ABOUT_A_MESSAGE = frozenset(
-    {
-        "invalid_json",
-        "body_too_large",
-        "batch_too_large",
-        "message_too_large",
-        "batch_exceeds_capacity",
-    }
-)
-
 #: At the end of the program, senders that were not closed have so many seconds for what is left.
 _EXIT_SECONDS = 5.0
-
-
-class SenderOptions(msgspec.Struct, frozen=True):
-    """What :meth:`RemoteQueue.producer` explains. ``name`` is the queue's, for the log."""
-
-    name: str
-    limits: Limits
-    max_delay: float
-    when_full: WhenFull = "block"
-    resend_unknown: bool = True
-    give_up_after: float = math.inf
-    on_error: Callable[[ZoldyQError], object] | None = None
 
 
 #: Sends as many of the first of some payloads as it can, within so many seconds; returns how many.
@@ -95,10 +64,7 @@ class Sender:
         self._due = Deadline(0.0)  # when what waits goes out, even if it is no whole batch
         self._hurry_until = 0  # messages up to this number do not wait for company
         self._end: Deadline | None = None  # once it is closed
-        self._refused: list[bytes] = []  # texts of refused messages, not told to the program yet
-        self._reason: Exception | None = None  # of the last failure
-        # The thread's alone.
-        self._attempt_seconds = _ATTEMPT_SECONDS
+        self._delivery = Delivery(self._buffer, options)
 
     # -- any thread ----------------------------------------------------------------------------
 
@@ -147,10 +113,10 @@ class Sender:
             if pending > 0:
                 raise NotAcknowledged(
                     f"{pending} messages are not acknowledged, after {timeout} s: "
-                    f"{self._reason or 'no answer yet'}",
+                    f"{self._delivery.reason or 'no answer yet'}",
                     pending=pending,
-                ) from self._reason
-        self._raise_refused()
+                ) from self._delivery.reason
+        self._raise_untold()
 
     def close(self, timeout: float) -> None:
         """Send what is left within ``timeout`` seconds, and end. With 0, until an attempt fails.
@@ -165,9 +131,9 @@ class Sender:
         else:
             thread.join(_bounded(timeout) if timeout else None)
         with self._changed:
-            self._refused += self._buffer.give_up()
+            self._delivery.give_up()
             self._changed.notify_all()
-        self._raise_refused()
+        self._raise_untold()
 
     def stop(self, timeout: float) -> None:
         """Take no more messages, and end when all are sent or after ``timeout`` seconds."""
@@ -185,7 +151,9 @@ class Sender:
 
     def _refuse_to_append(self) -> NoReturn:
         if self._ended and self._buffer.pending:
-            raise MessagesUnsent(self._buffer.give_up(), self._reason) from self._reason
+            raise MessagesUnsent(
+                self._buffer.give_up(), self._delivery.reason
+            ) from self._delivery.reason
         raise ClientClosed("this producer is closed: make another")
 
     def _make_room(self, text: bytes, timeout: float) -> None:
@@ -205,9 +173,9 @@ class Sender:
             buffer.turned_away += 1
             raise BufferFull(
                 f"the buffer of this producer is full ({len(buffer)} messages): "
-                f"{self._reason or 'the server is slower than the program'}",
+                f"{self._delivery.reason or 'the server is slower than the program'}",
                 pending=buffer.pending,
-            ) from self._reason
+            ) from self._delivery.reason
 
     def _is_due(self) -> bool:
         buffer = self._buffer
@@ -230,12 +198,12 @@ class Sender:
 
     # -- helpers of these: the caller does not hold the lock -------------------------------------
 
-    def _raise_refused(self) -> None:
+    def _raise_untold(self) -> None:
         with self._changed:
-            texts, self._refused = self._refused, []
-            reason = self._reason
-        if texts:
-            raise MessagesUnsent(texts, reason) from reason
+            unsent = self._delivery.take_untold()
+            reason = self._delivery.reason
+        if unsent is not None:
+            raise unsent from reason
 
     # -- the thread ----------------------------------------------------------------------------
 
@@ -257,7 +225,7 @@ class Sender:
                 if self._end is not None or not wait:
                     return False
                 self._changed.wait(self._due.left if self._buffer else None)
-            self._buffer.take_batch()
+            self._delivery.begin()
             self._due = Deadline(self._options.max_delay)
             self._changed.notify_all()
             return True
@@ -265,74 +233,41 @@ class Sender:
     def _deliver(self) -> bool:
         """Send the batch, however often that takes; False when there is no time left for it."""
         outage = Outage(self._options.name, self._options.give_up_after)
-        size = len(self._buffer.sending)  # how many of it to send at a time
-        while batch := self._buffer.sending[:size]:
+        while batch := self._next_part():
             try:
                 sent = self._send_some(batch, self._wait_seconds(outage))
             except Exception as error:  # noqa: BLE001 - the thread outlives every failure
-                size = self._after_failure(error, batch)
+                tell(self._options, self._note_failure(error, batch))
                 if not self._pause(outage, error):
                     return False
             else:
                 outage.over()
-                self._settle(sent, acknowledged=True)
-                size = 2 * max(sent, 1)
+                self._note_success(sent)
         return True
 
     def _wait_seconds(self, outage: Outage) -> float:
         end = self._end
-        return min(self._attempt_seconds, outage.left, math.inf if end is None else end.left)
+        seconds = self._delivery.attempt_seconds
+        return min(seconds, outage.left, math.inf if end is None else end.left)
 
-    def _settle(self, count: int, *, acknowledged: bool) -> Sequence[bytes]:
+    def _next_part(self) -> Sequence[bytes]:
         with self._changed:
-            settled = self._buffer.settle(count, acknowledged=acknowledged)
+            return self._delivery.batch
+
+    def _note_success(self, count: int) -> None:
+        with self._changed:
+            self._delivery.succeeded(count)
             self._changed.notify_all()
-            return settled
 
-    def _after_failure(self, error: Exception, batch: Sequence[bytes]) -> int:
-        """Note a failure, and return how many messages to send next."""
+    def _note_failure(self, error: Exception, batch: Sequence[bytes]) -> Exception | None:
         with self._changed:
-            self._buffer.failures += 1
-            self._reason = error
-        if isinstance(error, ConnectionLost):
-            if not self._options.resend_unknown:
-                return self._refuse(len(batch), error)
-            with self._changed:
-                self._buffer.resent += len(batch)
-        elif _is_about_a_message(error):
-            # One of them is wrong: find it, and let the others through.
-            return len(batch) // 2 if len(batch) > 1 else self._refuse(1, error)
-        elif isinstance(error, InvalidTimeout):
-            maximum = error.details.get("maximum")
-            self._attempt_seconds = float(maximum) if isinstance(maximum, (int, float)) else 0.0
-        self._tell(error)
-        return len(batch)
-
-    def _refuse(self, count: int, error: Exception) -> int:
-        texts = self._settle(count, acknowledged=False)
-        log.warning("%s: %d messages are given up: %s", self._options.name, len(texts), error)
-        if self._options.on_error is None:
-            with self._changed:
-                room = self._options.limits.messages - len(self._refused)
-                self._refused += texts[: max(room, 0)]
-        unsent = MessagesUnsent(texts, error)
-        unsent.__cause__ = error
-        self._tell(unsent)
-        return 1
-
-    def _tell(self, error: Exception) -> None:
-        """Tell the program, if it wants to know."""
-        callback = self._options.on_error
-        if callback is None or not isinstance(error, ZoldyQError):
-            return
-        try:
-            callback(error)
-        except Exception:  # noqa: BLE001 - the program's own, of whatever kind
-            log.exception("%s: on_error failed", self._options.name)
+            told = self._delivery.failed(error, batch)
+            self._changed.notify_all()
+            return told
 
     def _pause(self, outage: Outage, error: Exception) -> bool:
         """Wait a moment before the next attempt; False if there is to be none."""
-        if _is_about_a_message(error):
+        if is_about_a_message(error):
             return True  # the next attempt is with another one
         seconds = outage.goes_on(error)
         with self._changed:
@@ -347,11 +282,6 @@ class Sender:
             return True
         sleep(min(seconds, end.left, _LAST_PAUSE))
         return not end.passed
-
-
-def _is_about_a_message(error: Exception) -> bool:
-    """Whether the server refuses one of the messages, and would take others."""
-    return isinstance(error, BadRequest) and error.code in _ABOUT_A_MESSAGE
 
 
 def _bounded(timeout: float) -> float | None:

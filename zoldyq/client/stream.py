@@ -19,8 +19,6 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from urllib.parse import urlencode
 
-import msgspec
-
 from zoldyq.client.backoff import Backoff
 from zoldyq.client.deadline import Deadline
 from zoldyq.client.documents import Message
@@ -28,29 +26,19 @@ from zoldyq.client.endpoint import Endpoint
 from zoldyq.client.errors import ConnectionLost, ServerUnreachable, UnexpectedReply
 from zoldyq.client.forks import renew_in_children
 from zoldyq.client.ledger import Ledger
+from zoldyq.client.options import StreamOptions
 from zoldyq.client.own_work import is_own_work, log
 from zoldyq.client.websocket import WebSocket
 from zoldyq.contract.errors import InternalError, Overloaded, ZoldyQError
 
-# What may be over after a while.
-_PASSING = (ServerUnreachable, Overloaded)
-# The same for a server that has served this stream before: what else answers at its address then
-# is a gateway's page.
-_PASSING_LATER = (*_PASSING, UnexpectedReply, InternalError)
+#: What may be over after a while.
+PASSING = (ServerUnreachable, Overloaded)
+#: The same for a server that has served this stream before: what else answers at its address then
+#: is a gateway's page.
+PASSING_LATER = (*PASSING, UnexpectedReply, InternalError)
 
 #: A finalizer has so many seconds to put back what is held: it holds up the thread it runs on.
 _FINALIZER_SECONDS = 2.0
-
-
-class StreamOptions(msgspec.Struct, frozen=True):
-    """What :meth:`RemoteQueue.consume` explains; infinity for no limit. ``path`` is the queue's."""
-
-    name: str
-    path: str
-    credit: int
-    limit: float
-    idle_timeout: float
-    reconnect_seconds: float
 
 
 class Stream:
@@ -231,7 +219,7 @@ class Stream:
         deadline = Deadline(self._patience())
         if connected_before and self._pause(idle):
             return None
-        passing = _PASSING_LATER if connected_before else _PASSING
+        passing = PASSING_LATER if connected_before else PASSING
         attempts = 0
         while not self._closed:
             attempts += 1
