@@ -46,6 +46,10 @@ class Certificate:
         context.options |= ssl.OP_NO_RENEGOTIATION
         context.set_ciphers(_SUITES)
         _refuse_costly_groups(context)
+        # A client that ends its half of the connection without a close_notify is no error: HTTP
+        # tells where a request ends. Else OpenSSL adds an alert behind the last response, and a
+        # client that reads both at once (asyncio, for one) drops that response.
+        context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
         context.set_alpn_protocols(["http/1.1"])
         self._load_certificate(context)
         if self._client_ca is not None:
