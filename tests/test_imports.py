@@ -50,6 +50,7 @@ ROOMS: dict[str, Room] = {
     "zoldyq.metrics": Room({CONTRACT, QUEUE, PACING}, {"prometheus_client"}),
     ENGINE: Room({CONTRACT, QUEUE}, {"hiredis", "msgspec"}),
     "zoldyq.client": Room({CONTRACT}, {"msgspec", "urllib3", "wsproto"}),
+    "zoldyq.client.aio": Room({"zoldyq.client", CONTRACT}, {"aiohttp", "msgspec", "yarl"}),
     API: Room({CONTRACT, QUEUE, WIRE, PACING, TOML_FILE, "zoldyq.metrics"}, {"msgspec"}),
     SOCKETS: Room(set(), set()),
     TLS: Room({CONTRACT}, set()),

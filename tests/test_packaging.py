@@ -81,7 +81,8 @@ def test_the_command_of_the_wheel_is_there(wheel: zipfile.ZipFile) -> None:
 
 
 def test_every_package_that_is_imported_is_a_dependency() -> None:
-    requirements = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["redis"]]
+    extras = PROJECT["optional-dependencies"]
+    requirements = [*PROJECT["dependencies"], *extras["async"], *extras["redis"]]
     declared = {
         re.split(r"[^\w-]", requirement)[0].replace("-", "_") for requirement in requirements
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 HANG_UP = b""
@@ -33,6 +34,7 @@ class ScriptedServer:
         self.peer_certificates: list[object] = []
         self._tls = tls
         self._replies = list(replies)
+        self._connection: socket.socket | None = None  # the last one
         self._listener = socket.socket()
         self._listener.bind(("127.0.0.1", 0))
         self._address = self._listener.getsockname()
@@ -58,6 +60,7 @@ class ScriptedServer:
             except OSError:
                 return  # the test is over
             self.connections += 1
+            self._connection = connection
             with connection:
                 self._serve_one(connection)
         self._listener.close()
@@ -91,6 +94,9 @@ class ScriptedServer:
         traceback: TracebackType | None,
     ) -> None:
         self._replies.clear()
+        with suppress(OSError):  # it has ended
+            if self._connection is not None:
+                self._connection.shutdown(socket.SHUT_RDWR)
         with socket.socket() as waker:
             waker.connect_ex(self._address)
         self._listener.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoldyq import __version__
-from zoldyq.client import Client, ClientError, InvalidUrl
+from zoldyq.client import ClientError, InvalidUrl
 
 
 def test_it_tells_how_the_server_is(client, queue):
@@ -20,17 +20,17 @@ def test_a_queue_that_is_only_named_is_not_made(client, queue):
     assert queue.name not in client.queues()
 
 
-def test_an_address_that_is_none_is_refused_at_once():
+def test_an_address_that_is_none_is_refused_at_once(connect):
     with pytest.raises(InvalidUrl):
-        Client("localhost:9000")
+        connect("localhost:9000")
 
 
-def test_a_closed_client_says_so(server):
-    with Client(server.url) as client:
+def test_a_closed_client_says_so(connect, server):
+    with connect(server.url) as client:
         client.health()
     with pytest.raises(ClientError, match="closed"):
         client.health()
 
 
-def test_the_default_is_the_server_of_this_machine():
-    assert Client().url == "http://127.0.0.1:9000"
+def test_the_default_is_the_server_of_this_machine(connect):
+    assert connect().url == "http://127.0.0.1:9000"

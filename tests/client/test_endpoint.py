@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
 
 from tests.client.scripted import ScriptedServer, reply
 from tests.contract.servers import launch
-from tests.helpers import wait_until
 from zoldyq.client import Client, ConnectionFailed, InvalidOption
 from zoldyq.client.endpoint import Endpoint
 
 
-def test_a_server_on_a_unix_socket_is_used_as_any_other(tmp_path):
+def test_a_server_on_a_unix_socket_is_used_as_any_other(connect, tmp_path):
     path = tmp_path / "a queue.sock"
     server = launch("native", tmp_path, unix_socket=path, drain_seconds=0)
     try:
-        wait_until(path.exists)
-        with Client(f"unix://{str(path).replace(' ', '%20')}") as client:
+        server.wait_for(server.out, re.compile("listens on"))
+        with connect(f"unix://{str(path).replace(' ', '%20')}") as client:
             queue = client.queue("a")
             queue.enqueue_many(range(3))
             assert queue.dequeue(timeout=5).payload == 0
@@ -27,14 +27,14 @@ def test_a_server_on_a_unix_socket_is_used_as_any_other(tmp_path):
         assert server.stop() == 0
 
 
-def test_a_unix_socket_that_is_not_there_is_told():
+def test_a_unix_socket_that_is_not_there_is_told(connect):
     with pytest.raises(ConnectionFailed, match=r"unix:///nowhere\.sock.*No such file"):
-        Client("unix:///nowhere.sock").health()
+        connect("unix:///nowhere.sock").health()
 
 
-def test_extra_headers_are_sent():
+def test_extra_headers_are_sent(connect):
     with ScriptedServer(reply(200, b'{"queues":{}}')) as server:
-        Client(server.url, headers={"X-Request-Id": "7 "}).queues()
+        connect(server.url, headers={"X-Request-Id": "7 "}).queues()
         assert b"\r\nx-request-id: 7\r\n" in server.requests[0].lower()
 
 

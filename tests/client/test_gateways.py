@@ -8,16 +8,16 @@ import pytest
 
 from tests.contrib.proxies import running
 from tests.helpers import Task, wait_until
-from zoldyq.client import Client, ConnectionLost, GatewayReply
+from zoldyq.client import ConnectionLost, GatewayReply
 
 
 def test_streams_and_producers_outlive_the_server_behind_a_gateway(
-    start_server, tmp_path: Path
+    connect, start_server, tmp_path: Path
 ) -> None:
     first = start_server()
     with (
         running("nginx", first, tmp_path) as proxy,
-        Client(proxy.url, ca_file=str(proxy.certificate)) as client,
+        connect(proxy.url, ca_file=str(proxy.certificate)) as client,
     ):
         queue = client.queue("jobs")
         producer = queue.producer(max_delay=0.01)

@@ -7,17 +7,16 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from tests.client.children import in_child
+from tests.client.face import BlockingFace
 from tests.helpers import Task, run_all, wait_until
 from zoldyq.client import (
     BufferFull,
-    Client,
     ClientClosed,
     ConnectionFailed,
     ConnectionLost,
@@ -30,7 +29,7 @@ from zoldyq.client import (
     UnexpectedReply,
 )
 from zoldyq.client.buffer import Limits
-from zoldyq.client.sender import SenderOptions
+from zoldyq.client.options import SenderOptions
 from zoldyq.contract.errors import (
     InvalidJson,
     InvalidTimeout,
@@ -67,32 +66,31 @@ class Sink:
         return [text for batch in self.batches for text in batch]
 
 
-def make(
-    sink: Callable[[Sequence[bytes], float], int],
-    *,
-    max_messages: int = 3,
-    max_bytes: int = 1_000,
-    max_delay: float = LONG,
-    buffer_messages: int = 100,
-    buffer_bytes: int = 10_000,
-    timeout: float | None = 20.0,
-    **options: Any,
-) -> Producer:
-    limits = Limits(max_messages, max_bytes, buffer_messages, buffer_bytes)
-    return Producer(
-        sink, SenderOptions(name="q", limits=limits, max_delay=max_delay, **options), timeout
-    )
+@pytest.fixture
+def make(connect: BlockingFace) -> Callable[..., Producer]:
+    """Make a producer of either kind that sends to a sink."""
+
+    def made(
+        sink: Callable[[Sequence[bytes], float], int],
+        *,
+        max_messages: int = 3,
+        max_bytes: int = 1_000,
+        max_delay: float = LONG,
+        buffer_messages: int = 100,
+        buffer_bytes: int = 10_000,
+        timeout: float | None = 20.0,
+        **options: Any,
+    ) -> Producer:
+        limits = Limits(max_messages, max_bytes, buffer_messages, buffer_bytes)
+        sender = SenderOptions(name="q", limits=limits, max_delay=max_delay, **options)
+        return connect.producer(sink, sender, timeout)
+
+    return made
 
 
-@contextmanager
-def producing(sink: Sink, **options: Any) -> Iterator[Producer]:
-    with make(sink, **options) as producer:
-        yield producer
-
-
-def test_a_batch_leaves_once_it_has_enough_messages():
+def test_a_batch_leaves_once_it_has_enough_messages(make):
     sink = Sink()
-    with producing(sink) as producer:
+    with make(sink) as producer:
         for number in range(7):
             producer.send(number)
         wait_until(lambda: len(sink.batches) == 2)
@@ -100,28 +98,28 @@ def test_a_batch_leaves_once_it_has_enough_messages():
     assert sink.batches[2:] == [[b"6"]]
 
 
-def test_a_batch_leaves_before_it_has_too_many_bytes():
+def test_a_batch_leaves_before_it_has_too_many_bytes(make):
     sink = Sink()
-    with producing(sink, max_messages=100, max_bytes=10) as producer:
+    with make(sink, max_messages=100, max_bytes=10) as producer:
         for size in (4, 4, 4, 50, 1):
             producer.send_raw("1" * size)
         producer.flush()
         assert [list(map(len, batch)) for batch in sink.batches] == [[4, 4], [4], [50], [1]]
 
 
-def test_a_batch_leaves_when_its_first_message_is_old_enough():
+def test_a_batch_leaves_when_its_first_message_is_old_enough(make):
     sink = Sink()
-    with producing(sink, max_delay=0.02) as producer:
+    with make(sink, max_delay=0.02) as producer:
         producer.send("a")
         wait_until(lambda: sink.batches == [[b'"a"']])
         producer.send("b")
         wait_until(lambda: len(sink.batches) == 2)
 
 
-def test_flush_returns_once_all_is_acknowledged():
+def test_flush_returns_once_all_is_acknowledged(make):
     sink = Sink()
     sink.open.clear()
-    with producing(sink) as producer:
+    with make(sink) as producer:
         producer.send(1)
         flushing = Task(producer.flush)
         assert sink.batches == []
@@ -131,11 +129,11 @@ def test_flush_returns_once_all_is_acknowledged():
         producer.flush()
 
 
-def test_sending_waits_while_the_buffer_is_full():
+def test_sending_waits_while_the_buffer_is_full(make):
     sink = Sink()
     sink.open.clear()
     sent = []
-    with producing(sink, max_messages=1, buffer_messages=8) as producer:
+    with make(sink, max_messages=1, buffer_messages=8) as producer:
 
         def send_all() -> None:
             for number in range(100):
@@ -159,9 +157,9 @@ def fill(producer: Producer, sink: Sink) -> None:
         producer.send(number)
 
 
-def test_sending_waits_no_longer_than_its_time():
+def test_sending_waits_no_longer_than_its_time(make):
     sink = Sink()
-    with producing(sink, max_messages=1, buffer_messages=4, timeout=0.05) as producer:
+    with make(sink, max_messages=1, buffer_messages=4, timeout=0.05) as producer:
         fill(producer, sink)
         with pytest.raises(BufferFull, match="slower"):
             producer.send(5)
@@ -171,9 +169,9 @@ def test_sending_waits_no_longer_than_its_time():
     assert sink.texts == [b"0", b"1", b"2", b"3", b"4"]
 
 
-def test_a_full_buffer_may_turn_messages_away_at_once():
+def test_a_full_buffer_may_turn_messages_away_at_once(make):
     sink = Sink()
-    with producing(sink, max_messages=1, buffer_messages=4, when_full="raise") as producer:
+    with make(sink, max_messages=1, buffer_messages=4, when_full="raise") as producer:
         fill(producer, sink)
         for number in range(5, 8):
             with pytest.raises(BufferFull):
@@ -183,10 +181,10 @@ def test_a_full_buffer_may_turn_messages_away_at_once():
     assert producer.stats() == stats(accepted=5, acknowledged=5, turned_away=3)
 
 
-def test_a_full_buffer_may_drop_its_oldest():
+def test_a_full_buffer_may_drop_its_oldest(make):
     sink = Sink()
     options = {"max_messages": 1, "buffer_messages": 4, "when_full": "drop_oldest"}
-    with producing(sink, **options) as producer:
+    with make(sink, **options) as producer:
         fill(producer, sink)
         for number in range(5, 8):
             producer.send(number)
@@ -195,10 +193,10 @@ def test_a_full_buffer_may_drop_its_oldest():
     assert producer.stats() == stats(accepted=8, acknowledged=5, dropped=3)
 
 
-def test_the_buffer_is_bounded_in_bytes_as_well():
+def test_the_buffer_is_bounded_in_bytes_as_well(make):
     sink = Sink()
     options = {"max_messages": 1, "buffer_bytes": 100, "when_full": "raise"}
-    with producing(sink, **options) as producer:
+    with make(sink, **options) as producer:
         fill(producer, sink)
         with pytest.raises(BufferFull):
             producer.send("x" * 100)
@@ -249,11 +247,11 @@ OUTAGES = [
 
 
 @pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
-def test_an_outage_ends_no_producer(error, caplog):
+def test_an_outage_ends_no_producer(make, error, caplog):
     caplog.set_level("INFO", "zoldyq.client")
     sink = Sink(error, error)
     told: list[Exception] = []
-    with producing(sink, max_messages=2, on_error=told.append) as producer:
+    with make(sink, max_messages=2, on_error=told.append) as producer:
         for number in range(4):
             producer.send(number)
         producer.flush()
@@ -266,9 +264,9 @@ def test_an_outage_ends_no_producer(error, caplog):
     assert {record.name for record in caplog.records} == {"zoldyq.client"}
 
 
-def test_a_server_that_comes_back_after_some_time_gets_everything(start_server):
+def test_a_server_that_comes_back_after_some_time_gets_everything(connect, start_server):
     first = start_server()
-    with Client(first.url).queue("a").producer(max_messages=5, max_delay=0.001) as producer:
+    with connect(first.url).queue("a").producer(max_messages=5, max_delay=0.001) as producer:
         producer.send(0)
         producer.flush()
         first.stop()
@@ -277,7 +275,7 @@ def test_a_server_that_comes_back_after_some_time_gets_everything(start_server):
         wait_until(lambda: producer.stats().failures > 1)
         second = start_server(port=first.port)
         producer.flush(timeout=20)
-    taken = Client(second.url).queue("a").dequeue_many(1_000)
+    taken = connect(second.url).queue("a").dequeue_many(1_000)
     assert [message.payload for message in taken] == list(range(1, 100))
 
 
@@ -294,16 +292,16 @@ def test_a_queue_that_is_full_for_some_time_gets_everything(queue):
     assert producer.stats().acknowledged == 50
 
 
-def test_a_batch_whose_reply_was_lost_is_sent_again_and_counted():
+def test_a_batch_whose_reply_was_lost_is_sent_again_and_counted(make):
     sink = Sink(ConnectionLost("no reply"), GatewayReply("504", status=504))
-    with producing(sink, max_messages=2) as producer:
+    with make(sink, max_messages=2) as producer:
         for number in range(4):
             producer.send(number)
     assert sink.batches == [[b"0", b"1"], [b"2", b"3"]]
     assert producer.stats() == stats(accepted=4, acknowledged=4, resent=4, failures=2)
 
 
-def test_a_batch_whose_reply_was_lost_may_be_given_up_instead():
+def test_a_batch_whose_reply_was_lost_may_be_given_up_instead(make):
     sink = Sink(ConnectionLost("no reply"))
     producer = make(sink, max_messages=2, resend_unknown=False)
     for number in range(4):
@@ -329,7 +327,7 @@ class Fussy:
         return len(payloads)
 
 
-def test_a_message_that_is_refused_for_good_holds_up_no_other():
+def test_a_message_that_is_refused_for_good_holds_up_no_other(make):
     fussy, told = Fussy(), []
     with make(fussy, max_messages=100, on_error=told.append) as producer:
         for number in range(100):
@@ -341,7 +339,7 @@ def test_a_message_that_is_refused_for_good_holds_up_no_other():
     assert producer.stats().refused == 4
 
 
-def test_what_is_refused_for_good_is_raised_where_nobody_is_told_otherwise():
+def test_what_is_refused_for_good_is_raised_where_nobody_is_told_otherwise(make):
     producer = make(Fussy())
     producer.send("bad one")
     producer.send(1)
@@ -352,28 +350,28 @@ def test_what_is_refused_for_good_is_raised_where_nobody_is_told_otherwise():
     producer.close()
 
 
-def test_on_error_that_fails_ends_no_producer(caplog):
+def test_on_error_that_fails_ends_no_producer(make, caplog):
     def fail(_error: Exception) -> None:
         raise RuntimeError("my mistake")
 
     sink = Sink(QueueFull("full"))
-    with producing(sink, on_error=fail) as producer:
+    with make(sink, on_error=fail) as producer:
         producer.send(1)
     assert sink.texts == [b"1"]
     assert "my mistake" in caplog.text
 
 
-def test_a_server_that_lets_nothing_wait_is_asked_without_waiting():
+def test_a_server_that_lets_nothing_wait_is_asked_without_waiting(make):
     sink = Sink(InvalidTimeout("too long", minimum=0, maximum=0.5))
-    with producing(sink) as producer:
+    with make(sink) as producer:
         producer.send(1)
     assert (sink.waits[1], sink.texts) == (0.5, [b"1"])
 
 
-def test_a_flush_that_takes_too_long_leaves_the_messages_where_they_are():
+def test_a_flush_that_takes_too_long_leaves_the_messages_where_they_are(make):
     sink = Sink()
     sink.open.clear()
-    with producing(sink) as producer:
+    with make(sink) as producer:
         producer.send(1)
         with pytest.raises(NotAcknowledged) as failure:
             producer.flush(timeout=0.05)
@@ -382,7 +380,7 @@ def test_a_flush_that_takes_too_long_leaves_the_messages_where_they_are():
     assert sink.texts == [b"1"]
 
 
-def test_what_cannot_be_sent_in_time_comes_back_at_the_close_with_the_reason():
+def test_what_cannot_be_sent_in_time_comes_back_at_the_close_with_the_reason(make):
     sink = Sink(*[ConnectionFailed("no server")] * 1_000)
     producer = make(sink, max_messages=2)
     for number in range(5):
@@ -397,7 +395,7 @@ def test_what_cannot_be_sent_in_time_comes_back_at_the_close_with_the_reason():
         producer.send(6)
 
 
-def test_a_close_without_time_still_tries_once():
+def test_a_close_without_time_still_tries_once(make):
     sink = Sink()
     producer = make(sink, max_messages=2)
     for number in range(5):
@@ -410,7 +408,7 @@ def test_a_close_without_time_still_tries_once():
         failing.close(timeout=0)
 
 
-def test_a_close_returns_in_time_from_a_server_that_hangs():
+def test_a_close_returns_in_time_from_a_server_that_hangs(make):
     sink = Sink()
     sink.open.clear()
     producer = make(sink)
@@ -424,7 +422,7 @@ def test_a_close_returns_in_time_from_a_server_that_hangs():
     assert producer.stats() == stats(accepted=2, dropped=2)
 
 
-def test_an_exception_in_the_block_is_not_hidden_by_what_could_not_be_sent():
+def test_an_exception_in_the_block_is_not_hidden_by_what_could_not_be_sent(make):
     def work() -> None:
         with make(Sink(*[QueueFull("full")] * 1_000), timeout=0.1) as producer:
             producer.send(1)
@@ -438,7 +436,7 @@ def test_an_exception_in_the_block_is_not_hidden_by_what_could_not_be_sent():
     assert "1 messages were not sent" in failure.value.__notes__[0]
 
 
-def test_a_producer_that_is_told_to_gives_up_and_says_so_to_its_sender():
+def test_a_producer_that_is_told_to_gives_up_and_says_so_to_its_sender(make):
     sink = Sink(*[QueueFull("full")] * 1_000)
     producer = make(sink, max_messages=1, buffer_messages=4, give_up_after=0.3, timeout=None)
 
@@ -455,8 +453,8 @@ def test_a_producer_that_is_told_to_gives_up_and_says_so_to_its_sender():
     producer.close()
 
 
-def test_a_producer_whose_client_is_closed_ends(server):
-    client = Client(server.url)
+def test_a_producer_whose_client_is_closed_ends(connect, server):
+    client = connect(server.url)
     producer = client.queue("closed").producer(max_delay=0)
     client.close()
     producer.send(1)
@@ -464,7 +462,7 @@ def test_a_producer_whose_client_is_closed_ends(server):
         producer.close(timeout=None)
 
 
-def test_a_producer_that_was_dropped_sends_what_it_has():
+def test_a_producer_that_was_dropped_sends_what_it_has(make):
     sink = Sink()
     producer = make(sink)
     producer.send(1)
@@ -482,6 +480,7 @@ for number in range(10):
 """
 
 
+@pytest.mark.threads_only
 def test_the_end_of_the_program_sends_what_is_left(queue, client):
     subprocess.run([sys.executable, "-c", PROGRAM, client.url, queue.name], check=True, timeout=40)
     assert [message.payload for message in queue.dequeue_many(100)] == list(range(10))
@@ -497,6 +496,7 @@ def test_options_out_of_range_are_refused(queue, options):
         queue.producer(**options)
 
 
+@pytest.mark.threads_only
 def test_a_child_process_sends_its_own_messages_and_its_parent_its_own(queue):
     with queue.producer(max_delay=LONG) as producer:
         producer.send("of the parent")
@@ -515,6 +515,7 @@ def send_in_child(producer: Producer, number: int) -> None:
     assert producer.stats() == stats(accepted=1, acknowledged=1)
 
 
+@pytest.mark.threads_only
 def test_a_fork_in_the_middle_of_sending_leaves_both_processes_whole(queue):
     with queue.producer(max_messages=7, max_delay=0.001) as producer:
         stopping = threading.Event()
@@ -537,9 +538,9 @@ def test_a_fork_in_the_middle_of_sending_leaves_both_processes_whole(queue):
     assert counts == {"parent": sent, "child": 20}
 
 
-def test_a_bad_value_is_refused_and_the_others_go():
+def test_a_bad_value_is_refused_and_the_others_go(make):
     sink = Sink()
-    with producing(sink) as producer:
+    with make(sink) as producer:
         producer.send(1)
         with pytest.raises(InvalidJson):
             producer.send_raw("{")
@@ -549,9 +550,9 @@ def test_a_bad_value_is_refused_and_the_others_go():
     assert sink.batches == [[b"1", b"2"]]
 
 
-def test_a_closed_producer_takes_nothing():
+def test_a_closed_producer_takes_nothing(make):
     sink = Sink()
-    with producing(sink) as producer:
+    with make(sink) as producer:
         pass
     producer.close()
     with pytest.raises(ClientClosed, match="closed"):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.client.scripted import ScriptedServer, reply
 from tests.helpers import Task, run_all, wait_until
-from zoldyq.client import Client, InvalidOption, InvalidPayload, UnexpectedReply
+from zoldyq.client import InvalidOption, InvalidPayload, UnexpectedReply
 from zoldyq.contract.errors import (
     InvalidCount,
     InvalidJson,
@@ -124,9 +124,9 @@ def test_no_message_is_nothing_to_send(queue):
     assert queue.enqueue_many([]) == 0
 
 
-def test_a_batch_that_is_larger_than_the_server_takes_is_sent_in_parts(start_server):
+def test_a_batch_that_is_larger_than_the_server_takes_is_sent_in_parts(connect, start_server):
     server = start_server(max_batch=30)
-    with Client(server.url) as client:
+    with connect(server.url) as client:
         queue = client.queue("emails")
         assert queue.enqueue_many(range(100), batch_messages=100) == 100
         with queue.producer(max_messages=100, max_delay=60) as producer:
@@ -182,10 +182,10 @@ def test_a_value_that_cannot_be_sent_is_an_error_of_its_own(queue, value):
         queue.enqueue(value)
 
 
-def test_the_lifetime_of_messages_reaches_the_server():
+def test_the_lifetime_of_messages_reaches_the_server(connect):
     queued = reply(200, b'{"queue_name":"a","queue_size":1,"enqueued_at":1,"count":2,"dropped":3}')
     with ScriptedServer(queued, queued, queued, queued) as server:
-        queue = Client(server.url).queue("a")
+        queue = connect(server.url).queue("a")
         assert queue.enqueue(1, ttl=1.5).dropped == 3
         queue.enqueue_raw("1", ttl=2)
         queue.enqueue_many([1, 2], ttl=3)
@@ -200,11 +200,11 @@ POLICY = (
 )
 
 
-def test_a_policy_is_declared_and_updated_by_the_fields_that_are_given():
+def test_a_policy_is_declared_and_updated_by_the_fields_that_are_given(connect):
     declared = reply(201, b'{"created":true,"queue_name":"a",%b}' % POLICY)
     updated = reply(200, b'{"changed":false,"queue_name":"a",%b}' % POLICY)
     with ScriptedServer(declared, updated) as server:
-        queue = Client(server.url).queue("a")
+        queue = connect(server.url).queue("a")
         made = queue.declare(capacity=5, ttl_seconds=1.5, overflow="drop_oldest")
         changed = queue.update(max_bytes=None, idle_seconds=60)
         first, second = server.requests
@@ -300,19 +300,19 @@ def test_threads_share_a_client(queue):
     assert queue.stats().size == 0
 
 
-def test_a_token_opens_a_server_that_asks_for_one(start_server):
+def test_a_token_opens_a_server_that_asks_for_one(connect, start_server):
     url = start_server(token="t1,t2").url
-    with Client(url) as stranger:
+    with connect(url) as stranger:
         assert stranger.health().status == "healthy"
         with pytest.raises(Unauthorized):
             stranger.queue("a").enqueue(1)
         with pytest.raises(Unauthorized):
             next(stranger.queue("a").consume())
-    with Client(url, token="t2") as friend:
+    with connect(url, token="t2") as friend:
         friend.queue("a").enqueue(1)
         assert next(friend.queue("a").consume(limit=1)).payload == 1
 
 
-def test_another_server_at_the_address_is_told(client):
-    with Client(client.url + "/nowhere") as lost, pytest.raises((NotFound, UnexpectedReply)):
+def test_another_server_at_the_address_is_told(connect, client):
+    with connect(client.url + "/nowhere") as lost, pytest.raises((NotFound, UnexpectedReply)):
         lost.health()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.scripted import ScriptedServer, reply
-from zoldyq.client import Client, ConnectionFailed, InvalidOption, UnexpectedReply
+from zoldyq.client import ConnectionFailed, InvalidOption, UnexpectedReply
 
 STATS = reply(200, b'{"queues":{}}')
 
@@ -41,31 +41,31 @@ def context(certificate: Path) -> ssl.SSLContext:
     return made
 
 
-def test_a_certificate_of_the_given_authority_is_trusted(context, certificate):
+def test_a_certificate_of_the_given_authority_is_trusted(connect, context, certificate):
     with ScriptedServer(STATS, STATS, tls=context) as server:
-        with Client(server.url, ca_file=str(certificate)) as client:
+        with connect(server.url, ca_file=str(certificate)) as client:
             assert client.queues() == client.queues() == {}
         assert server.connections == 1
 
 
-def test_a_certificate_of_a_stranger_is_not_trusted_and_nothing_is_sent(context):
+def test_a_certificate_of_a_stranger_is_not_trusted_and_nothing_is_sent(connect, context):
     with ScriptedServer(STATS, tls=context) as server:
         with pytest.raises(ConnectionFailed, match="certificate"):
-            Client(server.url).queue("a").enqueue(1)
+            connect(server.url).queue("a").enqueue(1)
         assert server.requests == []
 
 
-def test_without_verification_any_certificate_will_do(context):
-    with ScriptedServer(STATS, tls=context) as server, Client(server.url, verify=False) as client:
+def test_without_verification_any_certificate_will_do(connect, context):
+    with ScriptedServer(STATS, tls=context) as server, connect(server.url, verify=False) as client:
         assert client.queues() == {}
 
 
-def test_a_client_shows_its_own_certificate(context, certificate):
+def test_a_client_shows_its_own_certificate(connect, context, certificate):
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(certificate)
     with ScriptedServer(STATS, tls=context) as server:
         options = {"ca_file": str(certificate), "cert_file": str(certificate)}
-        with Client(server.url, **options) as client:
+        with connect(server.url, **options) as client:
             assert client.queues() == {}
         assert (
             dict(pair for (pair,) in server.peer_certificates[0]["subject"])["commonName"]
@@ -73,9 +73,9 @@ def test_a_client_shows_its_own_certificate(context, certificate):
         )
 
 
-def test_a_stream_speaks_tls_as_well(context, certificate):
+def test_a_stream_speaks_tls_as_well(connect, context, certificate):
     with ScriptedServer(reply(404, b""), tls=context) as server:
-        client = Client(server.url, ca_file=str(certificate))
+        client = connect(server.url, ca_file=str(certificate))
         with pytest.raises(UnexpectedReply, match="404"):
             next(client.queue("a").consume())
         assert (
@@ -83,18 +83,18 @@ def test_a_stream_speaks_tls_as_well(context, certificate):
         )
 
 
-def test_files_that_cannot_be_used_are_told(tmp_path):
+def test_files_that_cannot_be_used_are_told(connect, tmp_path):
     empty = tmp_path / "empty.pem"
     empty.write_text("")
     for options in ({"ca_file": str(tmp_path / "nowhere")}, {"cert_file": str(empty)}):
         with pytest.raises(InvalidOption, match=r"nowhere|empty\.pem"):
-            Client("https://x", **options)
+            connect("https://x", **options)
     with pytest.raises(InvalidOption, match="cert_file"):
-        Client("https://x", key_file="key.pem")
+        connect("https://x", key_file="key.pem")
 
 
 @pytest.mark.parametrize("options", [{"verify": False}, {"ca_file": "x"}, {"cert_file": "x"}])
-def test_options_for_tls_are_refused_where_none_is_spoken(options):
+def test_options_for_tls_are_refused_where_none_is_spoken(connect, options):
     for url in ("http://x", "unix:///x"):
         with pytest.raises(InvalidOption, match="without TLS"):
-            Client(url, **options)
+            connect(url, **options)
