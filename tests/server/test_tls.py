@@ -31,7 +31,7 @@ def test_a_mistake_names_its_setting_and_file_and_keeps_what_was_read(tmp_path: 
 
 def test_a_key_of_another_certificate_is_a_mistake(tmp_path: Path) -> None:
     other = Authority(tmp_path).issue().with_suffix(".key")
-    with pytest.raises(InvalidSetting, match="key values mismatch"):
+    with pytest.raises(InvalidSetting, match="the key is not that of"):
         Certificate(str(shared_certificate().with_suffix(".crt")), str(other))
 
 
@@ -40,3 +40,9 @@ def test_a_client_ca_without_certificates_is_a_mistake(tmp_path: Path) -> None:
     empty.write_text("")
     with pytest.raises(InvalidSetting, match="tls_client_ca: cannot use"):
         Certificate(str(shared_certificate()), client_ca=str(empty))
+
+
+def test_a_certificate_without_its_key_is_a_mistake_that_names_the_setting() -> None:
+    alone = shared_certificate().with_suffix(".crt")
+    with pytest.raises(InvalidSetting, match=r"missing there, .* named by tls_key"):
+        Certificate(str(alone))

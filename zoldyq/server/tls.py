@@ -10,6 +10,15 @@ from zoldyq.contract.errors import InvalidSetting
 #: Suites of TLS 1.2 with a fresh key for each connection and authenticated encryption. Those of
 #: Python's defaults with CBC, which they have for clients from before 2013, are left out.
 _SUITES = "@SECLEVEL=2:ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!aDSS"
+_NO_PEM = "NO_PEM"  # OpenSSL has no word for it
+#: What OpenSSL finds, for people.
+_REASONS = {
+    _NO_PEM: "a certificate or a key is missing there, as text in PEM; a key in a file of its own "
+    "is named by tls_key",
+    "KEY_VALUES_MISMATCH": "the key is not that of the certificate",
+    "EE_KEY_TOO_SMALL": "the key is too small: RSA needs 2048 bits",
+    "NO_CERTIFICATE_OR_CRL_FOUND": "there is no certificate in it, as text in PEM",
+}
 #: From this version on OpenSSL offers no key exchange by default that costs milliseconds.
 _CHEAP_GROUPS_SINCE = (3, 5)
 
@@ -107,5 +116,6 @@ def _refuse_passphrase() -> str:
 def _reason(error: Exception) -> str:
     """Return what OpenSSL or the system has to say, on one short line."""
     if isinstance(error, ssl.SSLError):
-        return (error.reason or "it holds no PEM text").replace("_", " ").lower()
+        reason = error.reason or _NO_PEM
+        return _REASONS.get(reason) or reason.replace("_", " ").lower()
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -5,13 +5,17 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from unittest.mock import create_autospec
 
 import pytest
 
 from tests.certificates import shared_authority, shared_certificate
 from tests.helpers import wait_until
+from tests.server.native.test_handshakes import Turns
 from tests.server.native.test_stream import answer
 from zoldyq.contract.errors import TlsHandshakeFailed
+from zoldyq.server.native.connection import Connection
+from zoldyq.server.native.handshakes import HandshakePace
 from zoldyq.server.native.tls_stream import TlsStream
 from zoldyq.server.tls import Certificate
 
@@ -25,7 +29,9 @@ class Ends:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         theirs.settimeout(10)
         self.refused: list[str] = []
-        self.stream = TlsStream(ours, Certificate(str(shared_certificate())), self.refused.append)
+        certificate = Certificate(str(shared_certificate()))
+        self.loop = Turns()
+        self.stream = TlsStream(ours, certificate, self.refused.append, HandshakePace(self.loop))
         self.theirs = theirs
         self.tls: ssl.SSLSocket
 
@@ -37,8 +43,13 @@ class Ends:
 
         thread = threading.Thread(target=client)
         thread.start()
-        wait_until(lambda: self.stream.receive() is None and not thread.is_alive())
-        self.stream.receive()  # the last message of the handshake
+        wait_until(lambda: self.step() is None and not thread.is_alive())
+        self.step()  # the last message of the handshake
+
+    def step(self) -> bytes | None:
+        """Receive in a turn of its own."""
+        self.loop.now += 1
+        return self.stream.receive()
 
 
 @pytest.fixture
@@ -144,3 +155,43 @@ def test_a_peer_that_leaves_in_the_handshake_is_no_refusal() -> None:
     assert ends.stream.receive() == b""
     assert ends.refused == []
     ends.stream.close()
+
+
+def greeting() -> bytes:
+    """The first message of a client's handshake."""
+    outgoing = ssl.MemoryBIO()
+    context = shared_authority().context()
+    client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+    with suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
+
+
+def test_a_handshake_that_does_not_come_to_its_end_is_counted() -> None:
+    ends = Ends()
+    ends.theirs.send(greeting())
+    assert ends.stream.receive() is None
+    ends.stream.close()
+    assert ends.refused == [TlsHandshakeFailed.code]
+    ends.theirs.close()
+
+
+def test_in_a_turn_that_is_full_it_stands_in_line_until_it_is_admitted() -> None:
+    ends = Ends()
+    ends.theirs.send(greeting())
+    pace = HandshakePace(ends.loop)
+    while pace.admits():
+        pass
+    ends.stream._pace = pace
+    assert ends.stream.receive() is None
+    assert ends.stream.crowded
+    assert not ends.stream.pending
+    connection = create_autospec(Connection, instance=True)
+    ends.stream.line_up(connection)
+    ends.loop.run_again()
+    assert ends.stream.pending
+    assert ends.stream.receive() is None
+    assert not ends.stream.crowded
+    assert ends.theirs.recv(1 << 12), "the server's part of the handshake"
+    ends.stream.close()
+    ends.theirs.close()

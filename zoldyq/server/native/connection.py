@@ -130,7 +130,7 @@ class Connection:
                     engine.feed(data)
                 self._serve(outcome)
         elif data is None:
-            self._go_on_without_data()
+            self._go_on_without_data(flags)
         else:
             self.close()  # the client is done; half a request means nothing
 
@@ -238,12 +238,18 @@ class Connection:
         elif flags & READ and not self.stream.looks_ahead:
             self._watch(HANGUP)  # further requests wait in the kernel
 
-    def _go_on_without_data(self) -> None:
+    def _go_on_without_data(self, flags: int) -> None:
         """Do what a stream needs whose bytes hold no data, such as those of a handshake."""
-        if self.stream.refusal is not None:
-            self.fail(self.stream.refusal)
-        else:
+        stream = self.stream
+        if stream.refusal is not None:
+            self.fail(stream.refusal)
+        elif not stream.crowded:
             self._rest()
+        elif flags & BROKEN:
+            self.close()
+        elif self._interest:
+            self._watch(0)
+            stream.line_up(self)
 
     def _flush(self) -> None:
         """Send more of what is left; once all is out, go on reading."""

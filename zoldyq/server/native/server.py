@@ -17,6 +17,7 @@ from zoldyq.server.api.access import AccessPolicy
 from zoldyq.server.api.operations import Operations
 from zoldyq.server.native.application import call_application, make_environ, render_wsgi
 from zoldyq.server.native.connection import Connection
+from zoldyq.server.native.handshakes import HandshakePace
 from zoldyq.server.native.http.buffer import RequestBuffer
 from zoldyq.server.native.http.engine import Times
 from zoldyq.server.native.http.head import Head
@@ -60,6 +61,7 @@ class _Loop:
         self.renderer = Renderer(idle_seconds)
         self.reactor = Reactor(name, self.renderer.tick)
         self.heads = HeadReader(router.prepare, router.max_body_bytes)
+        self.handshakes = HandshakePace(self.reactor)
         self.load = 0
 
 
@@ -201,7 +203,7 @@ class NativeServer:
         self, sock: socket.socket, peer: tuple[str, int], loop: _Loop, *, refused: bool
     ) -> None:
         connection = Connection(
-            self._stream(sock),
+            self._stream(sock, loop),
             peer,
             loop.reactor,
             self,
@@ -216,10 +218,11 @@ class NativeServer:
                 )
             )
 
-    def _stream(self, sock: socket.socket) -> Stream:
+    def _stream(self, sock: socket.socket, loop: _Loop) -> Stream:
         if self._certificate is None:
             return PlainStream(sock)
-        return TlsStream(sock, self._certificate, self.operations.refusals.count)
+        count = self.operations.refusals.count
+        return TlsStream(sock, self._certificate, count, loop.handshakes)
 
     def closed(self, connection: Connection) -> None:
         """Take note that a connection has ended."""

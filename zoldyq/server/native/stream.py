@@ -14,6 +14,7 @@ from collections import deque
 from typing import Protocol
 
 from zoldyq.contract.errors import ZoldyQError
+from zoldyq.server.native.handshakes import Resumable
 from zoldyq.server.native.http.engine import Answer
 from zoldyq.wire import Reply
 
@@ -30,13 +31,20 @@ class Stream(Protocol):
     """Whether nothing can be sent any more: close the connection."""
 
     @property
+    def crowded(self) -> bool:
+        """Whether :meth:`receive` returned None because others come first: stand in their line."""
+
+    def line_up(self, connection: Resumable) -> None:
+        """Have ``connection.on_again()`` called once it is not crowded any more."""
+
+    @property
     def refusal(self) -> ZoldyQError | None:
         """What the peer is to be told once: it does not speak what this stream speaks."""
 
     def receive(self) -> bytes | None:
         """Return what has come; ``b""`` at the end, None if nothing is there for now.
 
-        After None look at :attr:`refusal` and :attr:`unsent`.
+        After None look at :attr:`refusal`, :attr:`crowded` and :attr:`unsent`.
         """
 
     def receive_into(self, space: memoryview) -> int | None:
@@ -142,6 +150,7 @@ class PlainStream:
     waits_to_read = False
     pending = False
     looks_ahead = False
+    crowded = False
     refusal = None
 
     def __init__(self, sock: socket.socket) -> None:
@@ -149,6 +158,9 @@ class PlainStream:
         self.unsent = 0
         self.broken = False
         self._outbox: Outbox | None = None  # while something is unsent
+
+    def line_up(self, connection: Resumable) -> None:
+        raise NotImplementedError  # it is never crowded
 
     # -- in ------------------------------------------------------------------------------------
 

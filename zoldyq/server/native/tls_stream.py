@@ -17,6 +17,7 @@ import ssl
 from collections.abc import Callable
 
 from zoldyq.contract.errors import TlsHandshakeFailed, TlsRequired
+from zoldyq.server.native.handshakes import HandshakePace, Resumable
 from zoldyq.server.native.http.engine import Answer
 from zoldyq.server.native.stream import Outbox
 from zoldyq.server.tls import Certificate, send_close_notify
@@ -40,7 +41,8 @@ _HANDSHAKE = b"\x16"
 class TlsStream:
     """A stream over TLS, on the server's side.
 
-    ``count_refusal`` is told the code of the error where a handshake fails.
+    ``count_refusal`` is told the code of the error where a handshake fails. ``pace`` is that of
+    the loop, which all its streams share.
     """
 
     __slots__ = (
@@ -49,8 +51,11 @@ class TlsStream:
         "_early",
         "_open",
         "_outbox",
+        "_pace",
         "_tls",
+        "admitted",
         "broken",
+        "crowded",
         "refusal",
         "sock",
         "unsent",
@@ -58,7 +63,11 @@ class TlsStream:
     )
 
     def __init__(
-        self, sock: socket.socket, certificate: Certificate, count_refusal: Callable[[str], None]
+        self,
+        sock: socket.socket,
+        certificate: Certificate,
+        count_refusal: Callable[[str], None],
+        pace: HandshakePace,
     ) -> None:
         self.sock = sock
         self.unsent = 0
@@ -67,6 +76,9 @@ class TlsStream:
         self.waits_to_read = True
         self._certificate = certificate
         self._count_refusal = count_refusal
+        self._pace = pace
+        self.admitted = False  # to the next step of the handshake
+        self.crowded = False
         self._tls: ssl.SSLSocket | None = None  # from the first bytes on, in the place of sock
         self._open = False  # whether requests can be read and answers sent
         self._early = b""  # decrypted, and not received yet
@@ -76,6 +88,12 @@ class TlsStream:
 
     def _go_on_with_handshake(self) -> bool:
         """Do what can be done for the handshake now; tell whether it is over."""
+        if self.admitted:
+            self.admitted = False
+        elif not self._pace.admits():
+            self.crowded = True
+            return False
+        self.crowded = False
         self.unsent = 0 if self._outbox is None else self._outbox.size
         self.waits_to_read = True
         try:
@@ -114,7 +132,7 @@ class TlsStream:
             self._open = True  # in plain text
             self.waits_to_read = False
         elif first:
-            self._fail(ssl.SSLError("the first byte begins no handshake"))
+            self._fail(ssl.SSLError(1, "the first byte begins no handshake"))
         else:
             self.broken = True
         return False
@@ -126,6 +144,9 @@ class TlsStream:
             _log.debug("a TLS handshake has failed: %s", error)
         # Bytes that nobody reads would reset the connection, and take the alert from the peer.
         self.discard()
+
+    def line_up(self, connection: Resumable) -> None:
+        self._pace.line_up(self, connection)
 
     # -- in ------------------------------------------------------------------------------------
 
@@ -177,6 +198,8 @@ class TlsStream:
 
     @property
     def pending(self) -> bool:
+        if self.admitted:
+            return True
         return bool(self._early or (self._tls is not None and self._open and self._tls.pending()))
 
     @property
@@ -263,6 +286,8 @@ class TlsStream:
             return True
 
     def close(self) -> None:
+        if self._tls is not None and not self._open and not self.broken:
+            self._count_refusal(TlsHandshakeFailed.code)  # it has not come to its end in time
         if not self.unsent:  # else the rest of a record would go out, whose messages are back
             self._say_end()
         self._outbox = None
