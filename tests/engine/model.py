@@ -21,6 +21,7 @@ class Message(msgspec.Struct, frozen=True):
     payload: bytes
     at: int
     expired: bool = False
+    own_life: bool = False  # the same for all messages of an enqueue
 
     @property
     def cost(self) -> int:

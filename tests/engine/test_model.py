@@ -248,9 +248,10 @@ class QueueOfThree(RuleBasedStateMachine):
 
     def _messages(self, sizes: list[int]) -> tuple[Message, ...]:
         made = []
+        own = 0 in sizes or sum(sizes) % 2 == 0
         for size in sizes:
             at = next(self.numbers)
-            message = Message(b"%d" % at + b"x" * size, at, expired=not size)
+            message = Message(b"%d" % at + b"x" * size, at, expired=not size, own_life=own)
             self.known[message.payload] = message
             made.append(message)
         return tuple(made)
@@ -260,7 +261,7 @@ class QueueOfThree(RuleBasedStateMachine):
 
 
 def _raw(message: Message) -> bytes:
-    expires = PAST if message.expired else FUTURE if message.at % 2 else None
+    expires = PAST if message.expired else FUTURE if message.own_life else None
     return front_end.message(message.payload, message.at, expires)
 
 

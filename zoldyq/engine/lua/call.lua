@@ -104,9 +104,18 @@ end
 
 -- -- places that are given up ----------------------------------------------------------------------
 
+-- How many places the two lines have.
+local length = {[W] = redis_call('ZCARD', W), [R] = redis_call('ZCARD', R)}
+
+local function remove(line, ...)
+  local removed = redis_call('ZREM', line, ...)
+  length[line] = length[line] - removed
+  return removed
+end
+
 local left = {}
 for i, place in ipairs(leaving) do
-  left[i] = redis_call('ZREM', place[1] == 'w' and W or R, place[2])
+  left[i] = remove(place[1] == 'w' and W or R, place[2])
   if place[3] then count(place[1] == 'w' and 'timeouts' or 'full', left[i]) end
 end
 
@@ -146,12 +155,12 @@ local function first_living(line, tell)
     local dead = {}
     for _, token in ipairs(page) do
       if holds(string.match(token, '^([^|]+)|'), tell) then
-        if #dead > 0 then redis_call('ZREM', line, unpack(dead)) end
+        if #dead > 0 then remove(line, unpack(dead)) end
         return token
       end
       dead[#dead + 1] = token
     end
-    redis_call('ZREM', line, unpack(dead))
+    remove(line, unpack(dead))
     struck = struck + #dead
     page = redis_call('ZRANGE', line, 0, 511)
   end
@@ -165,6 +174,7 @@ local joined = false
 local function stand(line, token)
   if my_places_void == 1 then return end
   redis_call('ZADD', line, redis_call('HINCRBY', L, '#seq', 1), token)
+  length[line] = length[line] + 1
   joined = true
 end
 
@@ -191,18 +201,22 @@ local function make_room(messages, bytes)
   return dropped
 end
 
--- Consumers in line: each is entitled to a message, which the size that a producer is told leaves out.
-local in_line = #offers > 0 and redis_call('ZCARD', W) or 0
+-- Messages that were accepted and are not in the list yet: ARGV[run_begin..run_end]. Offers that are accepted one
+-- after the other go into it together.
+local run_begin, run_end = 1, 0
 
-local function append(messages)
-  local batch, bytes = {}, 0
-  for i = 1, messages do
-    local message = ARGV[next_payload + i - 1]
-    batch[i] = message
-    bytes = bytes + cost(message)
-    note_own_life(message)
-  end
-  push('RPUSH', batch, 1, messages)
+local function store()
+  push('RPUSH', ARGV, run_begin, run_end)
+  run_begin, run_end = 1, 0
+end
+
+-- Accept an offer. Its messages have lifetimes of their own together, or none has.
+local function append(messages, bytes)
+  if run_end ~= next_payload - 1 then store() end
+  if run_end < run_begin then run_begin = next_payload end
+  run_end = next_payload + messages - 1
+  size = size + messages
+  note_own_life(ARGV[next_payload])
   charge(bytes)
   count('enqueued', messages)
   added = added + messages
@@ -213,14 +227,17 @@ local function offer(one)
   if not queue.exists then return {NO_QUEUE, 0, 0} end
   if messages > queue.capacity then return {TOO_MANY, size, 0} end
   if queue.max_bytes and bytes > queue.max_bytes then return {TOO_LARGE, size, 0} end
-  if not fits(messages, bytes) then drop_expired(20000) end
-  local first = redis_call('ZCARD', R) > 0 and first_living(R, false) or nil
+  if not fits(messages, bytes) then
+    store()
+    drop_expired(20000)
+  end
+  local first = length[R] > 0 and first_living(R, false) or nil
   local my_turn = first == nil or (waited_with ~= '' and first == waited_with)
   if my_turn and (queue.drops or fits(messages, bytes)) then
     local dropped = queue.drops and make_room(messages, bytes) or 0
-    if waited_with ~= '' then redis_call('ZREM', R, waited_with) end
-    append(messages)
-    return {ACCEPTED, math.max(size - in_line, 0), dropped}
+    if waited_with ~= '' then remove(R, waited_with) end
+    append(messages, bytes)
+    return {ACCEPTED, math.max(size - length[W], 0), dropped}
   end
   if waited_with ~= '' then return {WAITS, size, 0} end
   if wait_with ~= '' then
@@ -228,7 +245,7 @@ local function offer(one)
     return {WAITS, size, 0}
   end
   count('full', 1)
-  return {FULL, size, redis_call('ZCARD', R)}
+  return {FULL, size, length[R]}
 end
 
 local offered = {}
@@ -236,6 +253,7 @@ for i, one in ipairs(offers) do
   offered[i] = offer(one)
   next_payload = next_payload + one[1]
 end
+store()
 
 -- -- the line of consumers ---------------------------------------------------------------------------
 
@@ -244,7 +262,7 @@ end
 -- places of others ahead of it}.
 local claims = {}
 local planned, ahead = 0, 0
-if size > 0 and redis_call('ZCARD', W) > 0 then
+if size > 0 and length[W] > 0 then
   local struck, at = 0, 0
   while planned + ahead < size and struck < STRIKES do
     local page = redis_call('ZRANGE', W, at, at + 511)
@@ -266,7 +284,7 @@ if size > 0 and redis_call('ZCARD', W) > 0 then
       end
     end
     if #dead > 0 then
-      redis_call('ZREM', W, unpack(dead))
+      remove(W, unpack(dead))
       struck = struck + #dead
     end
   end
@@ -274,13 +292,13 @@ if size > 0 and redis_call('ZCARD', W) > 0 then
 end
 
 -- Newcomers take only what is beyond the rights of everybody in line.
-local waiting = redis_call('ZCARD', W)
+local others = math.max(length[W] - #claims, 0)
 local newcomers = {}
-local spare, asked = size - planned - math.max(waiting - #claims, 0), 0
+local spare, asked = size - planned - others, 0
 for i, take in ipairs(takes) do
   local share = math.max(math.min(take[1], spare), 0)
   spare, asked = spare - share, asked + share
-  newcomers[i] = {take[3], share, take[2], math.max(waiting - #claims, 0)}
+  newcomers[i] = {take[3], share, take[2], others}
 end
 
 -- -- messages leave the list --------------------------------------------------------------------------
@@ -290,6 +308,7 @@ end
 local given = {}                 -- messages, in the order of the claims
 local passed = 0                 -- messages at the head of the list that leave
 local page, page_begin, page_bytes = {}, 0, 0
+local may_expire = queue.lifetime_us or queue.own_lives
 
 -- The message after those that leave; nil if the others that are left are `reserved`.
 local function next_message(reserved)
@@ -304,7 +323,7 @@ local function next_message(reserved)
       for i = 1, #page do page_bytes = page_bytes + #page[i] end
       message = page[1]
     end
-    if not is_expired(message) then return message end
+    if not may_expire or not is_expired(message) then return message end
     passed = passed + 1
     charge(-cost(message))
     count('expired', 1)
@@ -314,17 +333,18 @@ end
 
 -- Give a claim its share: at least one message, and payloads of up to its bytes. Return how many.
 local function give(claim)
-  local got, bytes = 0, 0
+  local got, bytes, given_bytes = 0, 0, 0
   while got < claim[2] do
     local message = next_message(claim[4])
     if not message then break end
     bytes = bytes + payload_bytes(message)
     if got > 0 and bytes > claim[3] then break end
     passed = passed + 1
-    charge(-cost(message))
+    given_bytes = bytes
     given[#given + 1] = message
     got = got + 1
   end
+  if got > 0 then charge(-given_bytes - got * OVERHEAD) end
   return got
 end
 
@@ -332,7 +352,7 @@ local served = {}
 for _, claim in ipairs(claims) do
   local got = give(claim)
   if got > 0 then
-    redis_call('ZREM', W, claim[1])
+    remove(W, claim[1])
     served[#served + 1] = claim[1]
     served[#served + 1] = got
   end
@@ -357,7 +377,7 @@ end
 
 -- The first one in line is told, if something may fit now: its front end sends the messages by its place.
 local my_turn = ''
-if queue.exists and redis_call('ZCARD', R) > 0 then
+if queue.exists and length[R] > 0 then
   local first = first_living(R, false)
   if first then
     local messages, bytes = string.match(first, '|(%d+)|(%d+)$')
@@ -382,13 +402,13 @@ end
 redis_call('HSET', L, unpack(known))
 
 -- For those who are told that there is no room: the bounds, what is charged, and who waits for room.
-local bounds = {queue.capacity or 0, queue.max_bytes or 0, queue.bytes, redis_call('ZCARD', R)}
+local bounds = {queue.capacity or 0, queue.max_bytes or 0, queue.bytes, length[R]}
 
 -- At a beat: front ends whose unconfirmed replies may have to be taken back.
 local overdue = beat and overdue_front_ends(front_end, OVERDUE_LEASES * lease_ms) or {}
 
 local reply = {
-  'OK', queue.generation, math.max(size - redis_call('ZCARD', W), 0), whole(now_us),
+  'OK', queue.generation, math.max(size - length[W], 0), whole(now_us),
   offered, left, served, taken, given, my_places_void, kept, my_turn, more, overdue, bounds, taken_back,
 }
 redis_call('SET', F, string.format('%016d', number) .. cmsgpack.pack(reply))
