@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import ssl
 
 import pytest
 
 from zoldyq import errors
-from zoldyq.client.errors import GatewayReply, ServerUnreachable, UnexpectedReply, error_of
+from zoldyq.client.errors import (
+    GatewayReply,
+    ServerUnreachable,
+    UnexpectedReply,
+    error_of,
+    reason_of,
+)
 from zoldyq.contract.errors import ERRORS
 from zoldyq.wire import error_reply
 
@@ -56,3 +63,19 @@ def test_a_wrong_token_and_a_missing_one_read_differently():
     assert type(missing) is type(wrong) is errors.Unauthorized
     assert "has no token" in missing.message
     assert "does not know the token" in wrong.message
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("WRONG_VERSION_NUMBER", "no TLS is spoken there, write http://: "),
+        ("CERTIFICATE_VERIFY_FAILED", "name its authority with ca_file or --cacert: "),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "name yours with cert_file or --cert: "),
+        ("TLSV1_ALERT_UNKNOWN_CA", "it does not trust the authority of your certificate: "),
+        ("SOMETHING_ELSE", ""),
+    ],
+)
+def test_what_openssl_finds_is_told_with_what_to_do(reason, advice):
+    found = ssl.SSLError(1, "[SSL] what it found")
+    found.reason = reason
+    assert reason_of(found).endswith(f"{advice}[SSL] what it found")

@@ -60,6 +60,17 @@ def test_plain_http_is_told_to_use_https(secure: ServerProcess, method: str) -> 
         assert wire.is_closed()
 
 
+def test_a_greeting_of_tls_to_a_plain_port_is_told_what_that_port_speaks(
+    shared: Callable[[str], ServerProcess],
+) -> None:
+    with Api(shared("native").address).wire() as wire:
+        wire.send(b"\x16\3\1\2\0\1")
+        response = wire.response()
+        assert (response.status, response.code) == (400, "malformed_request")
+        assert "this port speaks plain HTTP" in response.json()["message"]
+        assert wire.is_closed()
+
+
 def test_what_is_neither_tls_nor_http_is_closed_and_counted(secure: ServerProcess) -> None:
     with Wire((secure.host, secure.port)) as wire:
         wire.send(b"\0\1\2\3")

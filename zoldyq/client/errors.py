@@ -33,6 +33,17 @@ from zoldyq.contract.errors import ERRORS, Unauthorized, ZoldyQError
 _GATEWAY_STATUSES = frozenset({408, 429})
 
 
+#: What to do about what OpenSSL finds, by its word for it.
+_TLS_ADVICE = {
+    "WRONG_VERSION_NUMBER": "no TLS is spoken there, write http://",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted, name its authority with ca_file "
+    "or --cacert",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it asks for a certificate, name yours with cert_file or "
+    "--cert",
+    "TLSV1_ALERT_UNKNOWN_CA": "it does not trust the authority of your certificate",
+}
+
+
 class ClientError(ZoldyQError):
     """Something that the client found out, and no server said."""
 
@@ -153,7 +164,9 @@ def reason_of(error: BaseException) -> str:
     """Return what the system said, without the objects that libraries put in front of it."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return str(getattr(error, "strerror", None) or error)
+    said = str(getattr(error, "strerror", None) or error)
+    advice = _TLS_ADVICE.get(getattr(error, "reason", None) or "")
+    return f"{advice}: {said}" if advice else said
 
 
 def error_of(status: int, body: bytes, where: str, *, with_token: bool = False) -> ZoldyQError:

@@ -32,7 +32,13 @@ from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import ProtocolError
 
 from zoldyq.client.endpoint import Endpoint
-from zoldyq.client.errors import ConnectionLost, UnexpectedReply, connection_failed, error_of
+from zoldyq.client.errors import (
+    ConnectionLost,
+    UnexpectedReply,
+    connection_failed,
+    error_of,
+    reason_of,
+)
 from zoldyq.client.own_work import own_work
 
 # The kind that has no descriptor of its own: a child process would share that after a fork.
@@ -137,7 +143,7 @@ class WebSocket:
             self._socket.sendall(self._protocol.send(request))
             self._await_acceptance()
         except (OSError, ProtocolError) as error:
-            raise ConnectionLost(f"{self._url} did not answer ({error})") from error
+            raise ConnectionLost(f"{self._url} did not answer ({reason_of(error)})") from error
 
     def _await_acceptance(self) -> None:
         """Read until the server has accepted; later events stay in the protocol."""

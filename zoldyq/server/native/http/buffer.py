@@ -14,6 +14,7 @@ from zoldyq.server.native.http.head_reader import UNKNOWN, HeadReader
 
 _END = b"\r\n\r\n"
 _BLANK = b"\r\n"
+_TLS_HANDSHAKE = 0x16  # RFC 8446, section 5.1, ContentType
 _begins_with_method = re.compile(rb"[%b]{1,32}(?: |\Z)" % TOKEN).match
 #: A body's buffer starts with this and doubles, so that a client that only announces a large
 #: body costs nothing.
@@ -206,7 +207,11 @@ class RequestBuffer:
         if len(self._data) - self._start > self._max_head:
             raise self._too_large()
         if _begins_with_method(self._data, self._start) is None:
-            raise MalformedRequest("this is no HTTP request")
+            raise MalformedRequest(
+                "this is TLS, and this port speaks plain HTTP: write http:// in the address"
+                if self._data[self._start] == _TLS_HANDSHAKE
+                else "this is no HTTP request"
+            )
         if self._data.find(b"\n\n", self._start) >= 0:
             raise MalformedRequest("lines of a request end with CR LF")
         self._scanned = max(len(self._data) - 3, self._start)
