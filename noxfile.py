@@ -79,6 +79,13 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Make the pictures of the dashboard in the documentation again: needs Chromium."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.ui.pictures")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure beside other servers: ``nox -s bench -- --only single``."""
     session.install("-e", ".[bench,test]")

@@ -68,7 +68,8 @@ def test_every_setting_is_told_and_no_secret(start_server: Start) -> None:
     assert b"sesame" not in response.body
     told = {each["name"]: each for each in json.loads(response.body)["settings"]}
     assert set(told) == {each.name for each in SETTINGS}
-    assert told["tokens"]["secret"] is True
+    assert (told["tokens"]["secret"], told["backend"]["secret"]) == (True, False)
+    assert told["backend"]["value"] == "memory", "a default is no secret"
     assert told["tokens"]["value"] is told["tokens"]["default"] is None
     assert (told["max_queues"]["value"], told["max_queues"]["default"]) == ("100", "100")
     assert Api(api.address).get("/settings").status == 401

@@ -67,10 +67,21 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for all tests that end none: to start one takes longer than most of them."""
+    server = start("native", tmp_path_factory.mktemp("server"), drain_seconds=0)
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def server(start_server: Start) -> ServerProcess:
+def server(_shared: ServerProcess) -> ServerProcess:
     """A server with nothing in it."""
-    return start_server()
+    api = Api(_shared.address)
+    for name in api.get("/queues").json()["queues"]:
+        api.delete(f"/queues/{name}")
+    return _shared
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.helpers import wait_until
 
 #: Reads a whole row at one moment, so that no figure changes between two others.
 _ROWS = """
-return [...document.querySelectorAll("tbody tr")].map((row) => Object.fromEntries(
+return [...document.querySelectorAll("#overview tbody tr")].map((row) => Object.fromEntries(
   [...row.querySelectorAll("[data-show]")].map((part) => [part.dataset.show, part.textContent])));
 """
 
@@ -21,10 +21,11 @@ return [...document.querySelectorAll("tbody tr")].map((row) => Object.fromEntrie
 class Dashboard:
     """The page in a browser. Use it in a ``with``, which closes what is open."""
 
-    def __init__(self, browser: Chrome, url: str) -> None:
+    def __init__(self, browser: Chrome, url: str, place: str = "") -> None:
         self.browser = browser
         self.url = url
-        browser.get(url)
+        # It looks at the figures as often as a test can wait for.
+        browser.get(f"{url}/?refresh=0.2{place}")
         self.wait_for_state("healthy")
 
     def __enter__(self) -> Self:

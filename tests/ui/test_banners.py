@@ -157,6 +157,6 @@ class TestLostServer:
         assert dashboard.banner("gone") == ""
         assert dashboard.rows == []
         dashboard.click("#banners [data-key=restarted] button")
-        later = "setTimeout(arguments[0], 1500)"
+        later = "setTimeout(arguments[0], 600)"
         dashboard.browser.execute_async_script(later)
         assert dashboard.banner("restarted") == ""

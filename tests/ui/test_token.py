@@ -70,7 +70,7 @@ def test_without_one_there_are_no_figures_and_it_is_not_asked_for_again(
     asking.wait_for_state("no figures")
     asking.wait_for_banner("untold", "asks for a token")
     api.enqueue("emails", 1)
-    asking.browser.execute_async_script("setTimeout(arguments[0], 2500)")  # two more looks
+    asking.browser.execute_async_script("setTimeout(arguments[0], 600)")  # three more looks
     assert not asking.sees("#token")
     assert asking.rows == []
 

@@ -1,6 +1,7 @@
 // What a person can do with a queue.
 
 import { queuePath, request } from "./api.js";
+import { download } from "./clipboard.js";
 import { confirmed, showNotice, showProblem, Workplace } from "./dialogs.js";
 import { Declaration } from "./declare.js";
 import { count, counted } from "./format.js";
@@ -14,12 +15,16 @@ export class Actions {
   #viewing = new Workplace("#view", () => this.#read());
   #declaring;
   #peeked = "";
+  #messages = []; // those that are shown: `{item, payload}`
   #viewed = "";
 
   /** `changed` is called when the figures have become old by what was done. */
   constructor(changed) {
     this.#changed = changed;
     this.#declaring = new Declaration(changed);
+    const { search, download: button } = this.#peeking.form.elements;
+    search.addEventListener("input", () => this.#search());
+    button.addEventListener("click", () => this.#download());
   }
 
   send(queue) {
@@ -38,6 +43,7 @@ export class Actions {
     this.#peeked = name;
     this.#peeking.form.querySelector(".name").textContent = name;
     this.#list([]);
+    this.#peeking.form.elements.search.value = "";
     this.#peeking.open();
     this.#peeking.run(() => this.#look());
   }
@@ -103,18 +109,39 @@ export class Actions {
     const payloads = payloadsIn(text);
     const now = new Date(answer.headers.get("Date") ?? Date.now()); // by the server's clock
     this.#list(
-      messages.map(({ enqueued_at: at }, index) =>
-        messageItem({ place: index + 1, at, now, payload: payloads[index].trim() }),
-      ),
+      messages.map(({ enqueued_at: at }, index) => {
+        const payload = payloads[index].trim();
+        return { payload, item: messageItem({ name: this.#peeked, place: index + 1, at, now, payload }) };
+      }),
     );
+    this.#search();
     if (!messages.length) return "There is no message in this queue.";
     return `${count(messages.length)} of ${counted(size, "message")}, the oldest first.`;
   }
 
-  #list(items) {
+  #list(messages) {
+    this.#messages = messages;
     const list = this.#peeking.form.querySelector("ol");
-    list.replaceChildren(...items);
-    list.hidden = items.length === 0;
+    list.replaceChildren(...messages.map(({ item }) => item));
+    list.hidden = messages.length === 0;
+    const { search, download: button } = this.#peeking.form.elements;
+    search.hidden = button.hidden = messages.length === 0;
+  }
+
+  /** Show only the messages that hold what is searched for. */
+  #search() {
+    const wanted = this.#peeking.form.elements.search.value.trim().toLowerCase();
+    for (const { item, payload } of this.#messages) item.hidden = !payload.toLowerCase().includes(wanted);
+    const found = this.#messages.filter(({ item }) => !item.hidden).length;
+    const text = wanted ? `${count(found)} of these ${count(this.#messages.length)} fit the search.` : "";
+    this.#peeking.form.querySelector("[data-found]").textContent = text;
+  }
+
+  /** Save the messages that are shown, one a line, as they can be sent again. */
+  #download() {
+    const shown = this.#messages.filter(({ item }) => !item.hidden);
+    const lines = shown.map(({ payload }) => `${payload.replaceAll(/[\r\n]/g, "")}\n`);
+    download(lines.join(""), `${this.#peeked}.ndjson`, "application/x-ndjson");
   }
 
   async #read() {

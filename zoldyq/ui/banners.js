@@ -1,13 +1,16 @@
 // Banners above the figures, for what a person should know at once.
 
+import { addressOf } from "./place.js";
+
 export class Banners {
   #list = document.querySelector("#banners");
   #announcer = document.querySelector("#announcer");
   #items = new Map();
 
   /**
-   * Show these and no others: `{key, level, title, text, dismiss}`. `dismiss` is called when the
-   * banner is closed; without it there is no button.
+   * Show these and no others: `{key, level, title, text, name, dismiss}`. `name` is the queue that
+   * it leads to, if any. `dismiss` is called when the banner is closed; without it there is no
+   * button.
    */
   show(banners) {
     const items = banners.map((banner) => this.#itemOf(banner));
@@ -22,11 +25,14 @@ export class Banners {
     });
   }
 
-  #itemOf({ key, level, title, text, dismiss }) {
+  #itemOf({ key, level, title, text, name, dismiss }) {
     const item = this.#items.get(key) ?? this.#newItem(key);
     item.dataset.level = level;
     write(item.querySelector("strong"), title);
     write(item.querySelector("span"), text);
+    const link = item.querySelector("a");
+    link.hidden = !name;
+    if (name) link.href = addressOf(name);
     const button = item.querySelector("button");
     button.hidden = !dismiss;
     button.onclick = () => {

@@ -1,4 +1,4 @@
-// The clipboard, which browsers offer in two ways.
+// Texts that leave the page: by the clipboard, which browsers offer in two ways, or as a file.
 
 /** Copy a text; return whether that was possible. The focus stays at `place`. */
 export async function copy(text, place) {
@@ -8,6 +8,15 @@ export async function copy(text, place) {
   } catch {
     return copyBySelection(text, place); // a page without TLS has no navigator.clipboard
   }
+}
+
+/** Save a text as a file. */
+export function download(text, name, type) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 function copyBySelection(text, place) {

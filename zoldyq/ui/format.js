@@ -26,6 +26,12 @@ function inUnits(number, units, step) {
   return `${tenths.format(number)} ${units[unit]}`;
 }
 
+/** How long something that is quick took. */
+export function duration(seconds) {
+  if (seconds >= 1) return span(seconds);
+  return seconds < 0.001 ? `${tenths.format(seconds * 1e6)} µs` : `${tenths.format(seconds * 1e3)} ms`;
+}
+
 const TIME = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const DAY_AND_TIME = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 

@@ -39,6 +39,15 @@ export function inWords(policy) {
   return parts.join(", ");
 }
 
+/** All that holds for a queue, as pairs of a name and its value in words. */
+export function policyLines(policy) {
+  return [
+    ["Messages at the most", new Intl.NumberFormat("en").format(policy.capacity)],
+    ...Object.entries(BOUNDS).map(([field, { name }]) => [name, text(field, policy[field]) || "no bound"]),
+    ["When it is full, it", OVERFLOWS[policy.overflow]],
+  ];
+}
+
 /** A field as the form shows it. */
 export function text(field, value) {
   if (value === null) return "";

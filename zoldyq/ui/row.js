@@ -2,6 +2,7 @@
 
 import { Chart } from "./chart.js";
 import { bytes, count, percent, rate, span } from "./format.js";
+import { addressOf } from "./place.js";
 import { inWords } from "./policy.js";
 import { FULL, fill, troubleOf } from "./troubles.js";
 
@@ -25,6 +26,7 @@ export class Row {
     for (const part of this.element.querySelectorAll("[data-show]"))
       this.#parts[part.dataset.show] = part;
     this.#parts.name.textContent = name;
+    this.#parts.name.href = addressOf(name);
     this.#meter = this.element.querySelector("[role=meter]");
     this.#meter.ariaLabel = `Fill of ${name}`;
     this.#chart = new Chart(this.element.querySelector("[data-chart]"));

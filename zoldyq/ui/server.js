@@ -3,9 +3,6 @@
 import { Refused, request } from "./api.js";
 import { SECONDS } from "./history.js";
 
-// They change slowly, and the text is long where there are thousands of queues.
-const PAUSE_SECONDS = 5;
-
 // Lines without a queue: zoldyq_max_bytes 1.073741824e+09, zoldyq_refused_total{reason="..."} 2.0
 const LINE = /^zoldyq_(\w+)(?:\{reason="(\w+)"\})? ([\d.e+]+)$/gm;
 
@@ -15,10 +12,16 @@ export class ServerFigures {
   #counts = [];
   #asked = -Infinity;
   #mayAsk = true;
+  #pause;
+
+  /** They change slowly, and the text is long where there are thousands of queues. */
+  constructor(pauseSeconds) {
+    this.#pause = pauseSeconds;
+  }
 
   /** Ask for them if it is time; `now` is the uptime of the server in seconds. */
   async refresh(now) {
-    if (!this.#mayAsk || now - this.#asked < PAUSE_SECONDS) return;
+    if (!this.#mayAsk || now - this.#asked < this.#pause) return;
     this.#asked = now;
     try {
       this.#read(await (await request("GET", "metrics", { asks: false })).text(), now);

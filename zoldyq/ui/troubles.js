@@ -21,7 +21,10 @@ export function troubleOf({ figures, refused, dropped }) {
   return figures.overflow === "reject" && fill(figures) >= FULL ? "full" : null;
 }
 
-/** The banners, worst first: `{key, level, title, text}`, where level is bad, warn or note. */
+/**
+ * The banners, worst first: `{key, level, title, text, name}`, where level is bad, warn or note, and
+ * name that of the queue that it is about, if it is one.
+ */
 export function troubles({ health, queues, server }) {
   return [
     draining(health, queues),
@@ -83,7 +86,7 @@ function refusing(queues) {
   const refused = found.reduce((all, queue) => all + queue.refused, 0);
   const title = `${listed(found)} ${found.length === 1 ? "refuses" : "refuse"} messages.`;
   const text = `${counted(refused, "enqueue")} found no room in the last minute.`;
-  return { key: "refusing", level: "bad", title, text };
+  return { key: "refusing", level: "bad", title, text, name: only(found) };
 }
 
 function full(queues) {
@@ -92,7 +95,8 @@ function full(queues) {
   const verb = found.length === 1 ? "is" : "are";
   const fullest = percent(Math.max(...found.map(({ figures }) => fill(figures))));
   const title = `${listed(found)} ${verb} full or nearly so.`;
-  return { key: "full", level: "warn", title, text: `${fullest} of the bound is used.` };
+  const text = `${fullest} of the bound is used.`;
+  return { key: "full", level: "warn", title, text, name: only(found) };
 }
 
 function dropping(queues) {
@@ -102,7 +106,7 @@ function dropping(queues) {
   const verb = found.length === 1 ? "drops its" : "drop their";
   const title = `${listed(found)} ${verb} oldest messages.`;
   const text = `${counted(dropped, "message")} went in the last minute to make room for new ones.`;
-  return { key: "dropping", level: "warn", title, text };
+  return { key: "dropping", level: "warn", title, text, name: only(found) };
 }
 
 function refusals({ refused }) {
@@ -116,6 +120,9 @@ function refusals({ refused }) {
 }
 
 const inTrouble = (queues, kind) => queues.filter((queue) => troubleOf(queue) === kind);
+
+/** The name of a queue that is alone; undefined for several. */
+const only = (queues) => (queues.length === 1 ? queues[0].name : undefined);
 
 function listed(queues) {
   const names = queues.map(({ name }) => name);

@@ -1,6 +1,6 @@
 // Messages as a person reads them: number, age, size, and the JSON as it was sent.
 
-import { copy } from "./clipboard.js";
+import { copy, download } from "./clipboard.js";
 import { bytes, count, span } from "./format.js";
 import { indented } from "./json.js";
 import { visible } from "./visible.js";
@@ -8,8 +8,8 @@ import { visible } from "./visible.js";
 // A longer text is cut, for a page with megabytes of text in it can hardly be used.
 const MOST_CHARACTERS = 20_000;
 
-/** An item of the list: message number `place`, enqueued at `at` in microseconds. */
-export function messageItem({ place, at, now, payload }) {
+/** An item of the list: message number `place` of a queue, enqueued at `at` in microseconds. */
+export function messageItem({ name, place, at, now, payload }) {
   const item = document.querySelector("#peeked").content.cloneNode(true).firstElementChild;
   const when = new Date(at / 1000);
   const time = item.querySelector("time");
@@ -24,6 +24,11 @@ export function messageItem({ place, at, now, payload }) {
   copyButton.addEventListener("click", async () => {
     copyButton.textContent = (await copy(payload, copyButton)) ? "Copied" : "Not allowed";
   });
+  const downloadButton = item.querySelector("[data-download]");
+  downloadButton.ariaLabel = `Download message ${place}`;
+  downloadButton.addEventListener("click", () =>
+    download(payload, `${name}-${place}.json`, "application/json"),
+  );
   const expand = item.querySelector("[data-expand]");
   showText(item.querySelector("pre"), indented(payload), { size, expand });
   return item;

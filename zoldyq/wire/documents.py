@@ -214,7 +214,8 @@ class Clients(Struct):
 
 
 class Setting(Struct):
-    """A setting that holds, as a person would write it; null for a secret or for none."""
+    """A setting that holds, as a person would write it. Null stands for none, and for a secret that
+    is set."""
 
     name: str
     value: str | None

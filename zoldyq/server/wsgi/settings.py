@@ -14,7 +14,7 @@ def settings_document(settings: Settings) -> Reply:
 
 
 def _told(setting: Setting, value: object) -> documents.Setting:
-    secret = setting.kind.secret
+    secret = setting.kind.secret and value != setting.default
     return documents.Setting(
         name=setting.name,
         value=None if secret else setting.kind.show(value) or None,
