@@ -143,8 +143,10 @@ def tls_scan(session: nox.Session) -> None:
 
 @nox.session
 def manifests(session: nox.Session) -> None:
-    """Check the manifest against the schemas of the oldest and the newest Kubernetes at hand."""
+    """Check the manifests against the schemas of the oldest and the newest Kubernetes at hand."""
     session.install("kubernetes-validate>=1.34")
     for version in ("1.27", "1.34"):
         command = ("kubernetes-validate", "--strict", "-k", version)
-        session.run(*command, "contrib/kubernetes/zoldyq.yaml")
+        session.run(
+            *command, "contrib/kubernetes/zoldyq.yaml", "contrib/kubernetes/zoldyq-redis.yaml"
+        )

@@ -39,9 +39,13 @@ def options(words: list[str]) -> list[str]:
 
 
 def environ() -> dict[str, str]:
-    """The variables of the container, with the password of Redis put in."""
-    given = {each["name"]: each["value"] for each in CONTAINER["env"] if "value" in each}
-    return {name: value.replace("$(REDIS_PASSWORD)", "secret") for name, value in given.items()}
+    """The variables of the container."""
+    return {each["name"]: each["value"] for each in CONTAINER["env"]}
+
+
+def without_files() -> dict[str, str]:
+    """Those that name no file, as there is none here."""
+    return {name: value for name, value in environ().items() if not value.startswith("/")}
 
 
 def test_three_servers_share_one_redis() -> None:
@@ -86,10 +90,20 @@ def test_redis_keeps_messages_and_deletes_no_queue() -> None:
 def test_a_rollout_starts_a_server_before_it_stops_one() -> None:
     assert DEPLOYMENT["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
     (pause,) = {int(CONTAINER["lifecycle"]["preStop"]["exec"]["command"][-1].split()[-1])}
-    settings = Settings.load(environ=environ() | {"ZOLDYQ_TOKENS_FILE": ""})
+    settings = Settings.load(environ=without_files())
     assert POD["terminationGracePeriodSeconds"] > pause + settings.drain_seconds + 5
     for service in SERVICES.values():
         assert int(service["stop_grace_period"].removesuffix("s")) > settings.drain_seconds + 5
+
+
+def test_the_password_of_redis_is_that_of_the_servers() -> None:
+    (volume,) = [each for each in POD["volumes"] if each["name"] == "redis"]
+    (variable,) = REDIS_CONTAINER["env"]
+    secret = variable["valueFrom"]["secretKeyRef"]
+    assert volume["secret"]["secretName"] == secret["name"]
+    folder, _, name = environ()["ZOLDYQ_REDIS_PASSWORD_FILE"].rpartition("/")
+    assert name == secret["key"]
+    assert folder in [mount["mountPath"] for mount in CONTAINER["volumeMounts"]]
 
 
 def test_the_services_find_their_pods() -> None:
@@ -108,7 +122,7 @@ def test_probes_cut_off_no_client_of_a_server_without_redis() -> None:
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert CONTAINER[probe]["httpGet"] == {"path": "/live", "port": "http"}
     startup = CONTAINER["startupProbe"]
-    settings = Settings.load(environ=environ() | {"ZOLDYQ_TOKENS_FILE": ""})
+    settings = Settings.load(environ=without_files())
     assert startup["periodSeconds"] * startup["failureThreshold"] > settings.redis_start_seconds
 
 
@@ -123,6 +137,10 @@ def test_servers_with_these_options_share_queues_and_ask_for_a_token(
     given = {name.removeprefix("ZOLDYQ_").lower(): value for name, value in environ().items()}
     given["backend"] = given["backend"].replace("zoldyq-redis:6379", f"127.0.0.1:{redis.port}")
     given["tokens_file"] = str(tokens)
+    password = tmp_path / "password"
+    password.write_text("secret")
+    password.chmod(0o440)
+    given["redis_password_file"] = str(password)
     try:
         one, other = (Api(start_server(**given).address, **bearer("app")) for _ in range(2))
         assert Api(one.address).get("/queues/a/dequeue").status == 401
