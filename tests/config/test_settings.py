@@ -260,6 +260,11 @@ class TestValues:
 
 
 class TestTogether:
+    def test_replicas_have_less_time_than_the_connection(self):
+        text = refusal({"redis_wait_replicas": "1", "redis_wait_seconds": "2"})
+        assert text.startswith("redis_wait_seconds (2) must be below redis_timeout (2)")
+        assert Settings(redis_wait_seconds=2).redis_wait_replicas == 0
+
     def test_waiting_must_leave_a_thread_free_under_waitress(self):
         text = refusal({"server": "waitress", "threads": "8", "max_waiting": "8"})
         assert text.startswith("max_waiting (8) must be below threads (8)")

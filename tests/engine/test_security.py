@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tests.certificates import Authority, shared_authority
 from tests.contract.raw import Api
 from tests.contract.servers import start
 from tests.engine.engines import EngineFrontEnd
-from tests.engine.servers import RedisConnection, RedisServer, free_port, needs_redis
+from tests.engine.servers import PROGRAM, RedisConnection, RedisServer, free_port, needs_redis
 from tests.helpers import wait_until
 from zoldyq.contract.errors import BackendUnavailable, InvalidSetting
 from zoldyq.engine.address import parse_address
@@ -51,6 +52,8 @@ class TlsRedis(RedisServer):
 
 @pytest.fixture(scope="module")
 def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsRedis]:
+    if b"SSL_CTX_new" not in Path(shutil.which(PROGRAM) or "").read_bytes():
+        pytest.skip(f"{PROGRAM} was built without TLS")
     server = TlsRedis(tmp_path_factory.mktemp("tls-redis"))
     with server.connect() as ask:
         ask("ACL", "SETUSER", *acl_words())

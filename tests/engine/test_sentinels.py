@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.engine.engines import EngineFrontEnd, EngineLoad, await_messages
-from tests.engine.servers import needs_redis
+from tests.engine.fake import SENTINEL_HELLO, SUBSCRIBED, Answer, FakeServer, words
+from tests.engine.servers import RedisServer, free_port, needs_redis
 from tests.engine.sets import SentinelSet
 from tests.helpers import wait_until
 from zoldyq.contract.errors import BackendUnavailable
@@ -61,7 +62,8 @@ def test_while_there_is_no_primary_requests_are_refused_and_none_is_lost(
 def test_what_a_replica_had_to_confirm_outlives_a_failover_under_load(
     sentinels: SentinelSet, engine: Make
 ) -> None:
-    a, b = engine(sentinels.url, wait_replicas=1), engine(sentinels.url)
+    a = engine(sentinels.url, wait_replicas=1, wait_seconds=2.0, timeout=5.0)
+    b = engine(sentinels.url)
     a.create("q")
     load = EngineLoad(a, b, "q")
     load.go_on()
@@ -117,3 +119,32 @@ def _accepts(front_end: EngineFrontEnd, name: str) -> bool:
         return front_end.enqueue(name, b"1").count == 1
     except BackendUnavailable:
         return False
+
+
+def test_a_sentinel_that_missed_the_election_is_not_believed(
+    redis_server: RedisServer, engine: Make
+) -> None:
+    asked: list[bytes] = []
+
+    def sentinel(port: int, epoch: int) -> Answer:
+        def answer(command: list[bytes]) -> bytes:
+            if command[0] == b"HELLO":
+                return SENTINEL_HELLO
+            if command[:2] == [b"SENTINEL", b"MASTER"]:
+                return words("config-epoch", str(epoch))
+            if command[0] == b"SENTINEL":
+                asked.append(b"%d" % epoch)
+                return words("127.0.0.1", str(port))
+            return SUBSCRIBED if command[0] == b"SUBSCRIBE" else b"+PONG\r\n"
+
+        return answer
+
+    stale = free_port()  # nobody listens there, so it would show
+    with (
+        FakeServer(sentinel(stale, 3)) as old,
+        FakeServer(sentinel(redis_server.port, 5)) as new,
+    ):
+        a = engine(f"redis+sentinel://127.0.0.1:{old.port},127.0.0.1:{new.port}/main")
+        wait_until(lambda: asked.count(b"3") > 2 and asked.count(b"5") > 2)
+        assert a.engine.nodes == [name_of(("127.0.0.1", redis_server.port))]
+        assert a.enqueue("q", b"1").queue_size == 1

@@ -318,6 +318,11 @@ class Settings:
                 "raise max_queues or declare fewer"
             )
         self._check_tls()
+        if self.redis_wait_replicas and self.redis_wait_seconds >= self.redis_timeout:
+            raise InvalidSetting(
+                f"redis_wait_seconds ({self.redis_wait_seconds:g}) must be below redis_timeout "
+                f"({self.redis_timeout:g}), after which the connection is cut; raise redis_timeout"
+            )
         if self.server == "waitress" and self.max_waiting >= self.threads:
             raise InvalidSetting(
                 f"max_waiting ({self.max_waiting}) must be below threads ({self.threads}) with "

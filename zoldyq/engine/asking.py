@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 from collections.abc import Sequence
@@ -190,7 +189,7 @@ def _open(node: Node, timeout: float) -> socket.socket:
 def _reason(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return os.strerror(error.errno) if error.errno else str(error.strerror or error)
+    return str(error.strerror or error)
 
 
 def _text(value: Any) -> str:

@@ -240,7 +240,7 @@ class Link:
 
     def _set_up(self, reply: Any) -> None:
         if isinstance(reply, hiredis.ReplyError):
-            self._end(reply)
+            self._end(LinkLost(f"{name_of(self.node)} says {reply}"))
 
     def _last_set_up(self, reply: Any) -> None:
         if isinstance(reply, Exception):

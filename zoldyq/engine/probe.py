@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from zoldyq.contract.errors import BackendUnavailable, InvalidSetting
 from zoldyq.engine import scripts
@@ -18,6 +18,8 @@ from zoldyq.engine.address import Address, Node, name_of, sentinel_address
 from zoldyq.engine.asking import Asking, NotYet
 from zoldyq.engine.cluster import SLOTS, host_of, slot_of
 from zoldyq.engine.security import Security
+
+_Answer = TypeVar("_Answer")
 
 _log = logging.getLogger("zoldyq.engine")
 
@@ -93,15 +95,15 @@ class _Probe:
 
     # -- where the queues are ----------------------------------------------------------------
 
-    def _ask_any(self, question: Any) -> Any:
+    def _ask_any(self, question: Callable[[Node], _Answer]) -> _Answer:
         """Return the first answer that one of the servers of the URL has."""
-        for number, node in enumerate(self._address.nodes, 1):
+        reasons = []
+        for node in self._address.nodes:
             try:
                 return question(node)
-            except NotYet:
-                if number == len(self._address.nodes):
-                    raise
-        raise AssertionError("a URL names a server at least")
+            except NotYet as error:
+                reasons.append(str(error))
+        raise NotYet("; ".join(reasons))
 
     def _slots(self, node: Node) -> list[Node]:
         """Return the server of each slot of a Cluster."""
