@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import signal
 import subprocess
@@ -17,6 +18,9 @@ from tests.contract.raw import Api
 from tests.contract.servers import ServerProcess, launch, start
 from tests.engine.servers import RedisServer, needs_redis
 from tests.helpers import Task, wait_until
+from zoldyq.cli.health import summary
+from zoldyq.client import Client
+from zoldyq.contract import defaults
 
 pytestmark = needs_redis
 
@@ -176,11 +180,23 @@ def test_redis_that_is_away_is_told_and_comes_back(tmp_path: Path, begin: Begin)
         health = api.get("/health")
         assert health.status == 200
         assert health.json()["backend"]["up"] is False
+        with Client(server.url) as client:
+            said = summary(client.health())
+        assert said.endswith(f"; Redis at 127.0.0.1:{redis.port} does not answer")
         redis.process.send_signal(signal.SIGCONT)
         wait_until(lambda: api.get("/ready").status == 200)
         assert api.post("/queues/q/dequeue?timeout=5").json()["payload"] == 1
+        with Client(server.url) as client:
+            said = summary(client.health())
+        assert said.endswith(f" in 1 queue in Redis at 127.0.0.1:{redis.port}")
     finally:
         redis.stop()
+
+
+def test_a_client_learns_that_redis_is_away_before_it_gives_up() -> None:
+    # The look at what waits too long comes up to half a second late.
+    patience = inspect.signature(Client).parameters["reply_timeout"].default
+    assert patience > defaults.REDIS_GRACE + 0.5
 
 
 def test_memory_that_is_full_is_told_and_dequeues_go_on(tmp_path: Path, begin: Begin) -> None:

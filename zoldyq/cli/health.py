@@ -43,11 +43,12 @@ def health(client: Client, as_json: bool, own: bool) -> None:
 def summary(found: Health) -> str:
     """Return one line about a server. Who may not see its queues is told nothing of them."""
     server = f"ZoldyQ {found.version} {found.status}, up {seconds(found.uptime_seconds)}"
+    where = f"Redis at {', '.join(found.backend.nodes)}" if found.backend.nodes else ""
+    if not found.backend.up:
+        return f"{server}; {where} does not answer"
     if found.total_queues is None:
         return f"{server}; without a token that may observe, it tells of no queues"
     total = sum(stats.size for stats in found.queues.values())
     plural = "queue" if found.total_queues == 1 else "queues"
-    return (
-        f"ZoldyQ {found.version} {found.status}, up {seconds(found.uptime_seconds)}, "
-        f"{messages(total)} in {found.total_queues:,} {plural}"
-    )
+    inside = f" in {where}" if where else ""
+    return f"{server}, {messages(total)} in {found.total_queues:,} {plural}{inside}"

@@ -73,11 +73,22 @@ class Queues(msgspec.Struct, frozen=True):
     queues: dict[str, QueueStats]
 
 
+class Backend(msgspec.Struct, frozen=True):
+    """Where a server keeps its queues: ``kind`` is ``memory`` or ``redis``.
+
+    ``nodes`` are the servers of Redis, and ``up`` says whether they answer.
+    """
+
+    kind: str
+    nodes: list[str] = []
+    up: bool = True
+
+
 class Health(msgspec.Struct, frozen=True):
     """How a server is. ``status`` is ``healthy``, or ``draining`` while it stops.
 
     A server that asks for a token tells of its queues only those who may see them: for others
-    ``total_queues`` is None and ``queues`` is empty.
+    ``total_queues`` is None and ``queues`` is empty. So does one whose backend does not answer.
     """
 
     status: str
@@ -85,6 +96,7 @@ class Health(msgspec.Struct, frozen=True):
     version: str
     total_queues: int | None = None
     queues: dict[str, QueueStats] = {}
+    backend: Backend = Backend("memory")
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):

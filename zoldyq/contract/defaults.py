@@ -38,6 +38,6 @@ SEND_SECONDS: Final = 30.0
 REDIS_PREFIX: Final = "zoldyq"
 REDIS_LEASE: Final = 3.0
 REDIS_TIMEOUT: Final = 2.0
-REDIS_GRACE: Final = 5.0
+REDIS_GRACE: Final = 4.0  # below what clients wait for a reply, so that they learn why
 REDIS_WAIT_REPLICAS: Final = 0
 REDIS_WAIT_SECONDS: Final = 0.1
