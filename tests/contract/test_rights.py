@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.certificates import shared_authority
 from tests.contract.conftest import Start
 from tests.contract.raw import Api, Response, Wire, request_bytes
 from tests.contract.servers import ServerProcess
@@ -298,14 +299,19 @@ class TestSessions:
         path.write_text(entry("old", Right) + entry("other", Right))
         return path
 
-    @pytest.fixture
-    def server(self, run_server: Start, file: Path) -> ServerProcess:
-        return run_server("native", tokens_file=file, drain_seconds=0)
+    @pytest.fixture(params=["native", "tls"])
+    def server(
+        self, request: pytest.FixtureRequest, run_server: Start, file: Path
+    ) -> ServerProcess:
+        return run_server(request.param, tokens_file=file, drain_seconds=0)
 
     def open(self, server: ServerProcess, name: str, verb: str) -> ClientConnection:
         url = f"{server.url.replace('http', 'ws')}/queues/a/{verb}"
         stream: ClientConnection = connect(
-            url, additional_headers={"Authorization": f"Bearer {name}"}, compression=None
+            url,
+            additional_headers={"Authorization": f"Bearer {name}"},
+            compression=None,
+            ssl=shared_authority().context() if server.secure else None,
         )
         return stream
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import shutil
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
+from tests.certificates import shared_certificate
+from tests.cli.runner import zoldyq
+from tests.contract.servers import ServerProcess
+from tests.contract.test_rights import entry
 from tests.contrib.programs import CONTRIB
 from zoldyq.config import SETTINGS
 
@@ -83,3 +89,21 @@ def test_the_file_for_tls_sets_only_what_the_server_knows_from_the_folder_it_mou
     assert [volume.endswith(":/secrets:ro") for volume in service["volumes"]] == [True]
     # The image's own check follows the variables; see tests/cli/test_health.py.
     assert "healthcheck" not in service
+
+
+def test_a_server_with_the_variables_for_tls_passes_the_health_check_of_the_image(
+    tmp_path: Path, start_server: Callable[..., ServerProcess]
+) -> None:
+    """The files are where the folder would be mounted."""
+    both = [load(f"docker-compose{name}.yml")["services"]["zoldyq"] for name in ("", ".tls")]
+    given = {**both[0]["environment"], **both[1]["environment"]}
+    environ = {
+        name: value.replace("/secrets", str(tmp_path)) for name, value in given.items() if value
+    }
+    Path(environ["ZOLDYQ_TOKENS_FILE"]).write_text(entry("app", ["produce"]))
+    shutil.copy(shared_certificate().with_suffix(".crt"), environ["ZOLDYQ_TLS_CERT"])
+    shutil.copy(shared_certificate().with_suffix(".key"), environ["ZOLDYQ_TLS_KEY"])
+    settings = {name.removeprefix("ZOLDYQ_").lower(): value for name, value in environ.items()}
+    server = start_server(**settings)
+    check = zoldyq("", "health", "--own", env={**environ, "ZOLDYQ_PORT": str(server.port)})
+    assert (check.returncode, check.stdout) == (0, "alive\n"), check.stderr
