@@ -11,9 +11,9 @@ import pytest
 from zoldyq.contract.errors import BackendUnavailable, ZoldyQError
 from zoldyq.engine import scripts
 from zoldyq.engine.call import Creation, Outcome, pack_messages
-from zoldyq.engine.channel import Channel, Place
+from zoldyq.engine.channel import Channel
 from zoldyq.engine.keys import Keys
-from zoldyq.engine.places import Offer, Take
+from zoldyq.engine.places import Offer, Place, Take
 
 A_LOT = 1 << 20
 

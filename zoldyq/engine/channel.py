@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import hiredis
-import msgspec
 
 from zoldyq.contract.errors import BackendUnavailable, NotReplicated, ZoldyQError
 from zoldyq.contract.policy import Policy
@@ -27,94 +25,20 @@ from zoldyq.engine import scripts
 from zoldyq.engine.call import (
     Bounds,
     CallReply,
-    CallWords,
     Creation,
-    OfferWords,
     Outcome,
-    TakeWords,
     pack_message,
     parse_reply,
     unpack_message,
 )
 from zoldyq.engine.commands import Unreplicated
+from zoldyq.engine.host import Host
 from zoldyq.engine.keys import Keys
-from zoldyq.engine.places import Offer, State, Take
-from zoldyq.queue import Delivery, Receipt, now_us
+from zoldyq.engine.lines import Lines
+from zoldyq.engine.places import Offer, Place, State, Take
+from zoldyq.engine.wishes import Flight, Wishes
+from zoldyq.queue import Delivery, Receipt
 from zoldyq.queue.room import never_fits, not_found, queue_full, shutting_down
-
-#: What one call may carry: operations, and bytes of messages.
-_MOST_OPERATIONS = 1_000
-_MOST_BYTES = 8 << 20
-
-Place = Take | Offer
-
-
-class Host(Protocol):
-    """What a channel needs of its engine."""
-
-    front_end: str
-    lease_ms: int
-    auto_create: bool
-    draining: bool
-
-    def next_call(self) -> int:
-        """Return a number for a call, higher than any before."""
-
-    def now_us(self) -> int:
-        """Return the time by Redis's clock, in microseconds since the epoch."""
-
-    def refusal(self, error: Exception) -> ZoldyQError:
-        """Return what a client is told of an error that repeating cannot cure."""
-
-    def run(
-        self,
-        script: scripts.Script,
-        keys: Sequence[str],
-        arguments: Sequence[bytes],
-        on_reply: Callable[[Any], None],
-        *,
-        subscribe: str = "",
-        replicated: bool = False,
-    ) -> None:
-        """Run a script until it has a reply, or an error that repeating cannot cure."""
-
-    def confirm(self, keys: Keys, number: int, on_reply: Callable[[Any], None]) -> None:
-        """Confirm the reply to call ``number``, until that has a reply: 0 if it was taken back."""
-
-    def reserve(self, name: str, on_done: Callable[[Creation | ZoldyQError], None]) -> None:
-        """Put a name into the index, so that its queue may be created."""
-
-    def note_time(self, redis_us: int, sent_us: int) -> None:
-        """Take note of Redis's clock, as it was between our ``sent_us`` and now."""
-
-    def count_dropped(self, count: int) -> None:
-        """Count messages that could not go back, because their queue is gone."""
-
-    def count_rejoined(self, count: int) -> None:
-        """Count places that had to be taken anew."""
-
-    def hold(self, charge: int) -> None:
-        """Take note of messages whose fate is not known yet; a charge below 0 ends that."""
-
-    def want_flush(self, channel: Channel) -> None:
-        """Have a channel looked at once more before the loop sleeps."""
-
-    def reap(self, name: str, front_ends: Sequence[str]) -> None:
-        """Take back what front ends that seem to be dead were given."""
-
-    def next_numbers(self, count: int) -> range:
-        """Return numbers for messages that arrive, growing."""
-
-
-class _Flight(msgspec.Struct):
-    """A call without a reply."""
-
-    words: CallWords
-    offers: Sequence[Offer]
-    takes: Sequence[Take]
-    leaving: Sequence[Place]
-    returned: Sequence[tuple[int, bytes]]
-    sent_us: int  # by our clock, when it was sent first
 
 
 class Channel:
@@ -124,24 +48,14 @@ class Channel:
         self.name = name
         self.keys = keys
         self._host = host
-        self._offers: deque[Offer] = deque()
-        self._takes: deque[Take] = deque()
-        self._turns: deque[Offer] = deque()  # offers that wait, and whose turn has come
-        self._leaving: list[Place] = []
-        self._returned: list[tuple[int, bytes]] = []  # by number, for they go back in order
-        self._places: dict[str, Take] = {}  # by token, in the order of the line
-        self._room: dict[str, Offer] = {}
+        self._wishes = Wishes()
+        self._lines = Lines(host.front_end)
         self._given: list[tuple[Take | None, Delivery]] = []  # arrived and not confirmed
         self._given_by = 0  # the number of the call that brought it
-        self._flight: _Flight | None = None
+        self._flight: Flight | None = None
         self._confirming = False
         self._reserving = False
-        self._creation: Creation | None = None
         self._generation = b""
-        self._epoch = 1
-        self._tokens = itertools.count(1)
-        self._look = False  # whether a call is wanted although nothing is asked for
-        self._beat = False
         self._used_at = 0.0
 
     # -- what is wanted ----------------------------------------------------------------------
@@ -149,11 +63,9 @@ class Channel:
     def add(self, place: Place) -> None:
         """Have an operation go with the next call."""
         self._used_at = place.began
-        if isinstance(place, Take):
-            self._takes.append(place)
-        else:
+        if isinstance(place, Offer):
             self._host.hold(place.charge)
-            self._offers.append(place)
+        self._wishes.add(place)
 
     def leave(self, place: Place, expired: bool, now: float) -> None:
         """Have an operation end; whatever it still wins goes back if ``expired`` is false."""
@@ -167,31 +79,33 @@ class Channel:
         place.expired = place.expired or expired
         place.gone = place.gone or not expired
         if place.state is State.WAITING:
-            if place not in self._leaving:
-                self._leaving.append(place)
+            if place not in self._wishes.leaving:
+                self._wishes.leaving.append(place)
         elif place.gone and place.state is State.QUEUED:
-            self._drop(place)
+            self._wishes.remove(place)
+            self._end(place)
 
     def put_back(self, numbers: Sequence[int], messages: Iterable[bytes]) -> None:
         """Have messages return to the head, each to where its number says."""
-        self._returned += zip(numbers, messages, strict=True)
+        self._wishes.put_back(numbers, messages)
 
     def ring(self, text: bytes) -> None:
         """React to a ring: there is something for us, or the queue is gone."""
         if text == b"gone":
             self._end_generation()
-        self._look = True
+        self._wishes.look = True
 
     def beat(self) -> None:
         """Look after our places and after others, with the next call."""
-        self._look = self._beat = True
+        self._wishes.look = self._wishes.beat = True
 
     def flush(self) -> None:
         """Send the next call, unless one is under way; confirm what arrived, if there is none."""
         if self._flight is not None or self._reserving or self._confirming:
             return
-        if self._has_wishes():
-            self._call()
+        if self._wishes:
+            self._flight = self._wishes.next_call(self._host, self._lines, self.keys.bell)
+            self._send(self._flight)
         elif self._given:
             self._confirming = True
             self._host.confirm(self.keys, self._given_by, self._confirmed)
@@ -204,16 +118,16 @@ class Channel:
     @property
     def places(self) -> int:
         """How many operations of ours stand in the queue's lines."""
-        return len(self._places) + len(self._room)
+        return len(self._lines)
 
     @property
     def idle(self) -> bool:
         """Whether nothing is wanted, under way or unconfirmed."""
-        return not (self.places or self._has_wishes() or self._flight or self._given)
+        return not (self._lines or self._wishes or self._flight or self._given)
 
     def end_waits(self, now: float) -> None:
         """Have everything that stands in line leave it: the server is stopping."""
-        waiting: list[Place] = [*self._takes, *self._places.values(), *self._room.values()]
+        waiting: list[Place] = [*self._wishes.takes, *self._lines.places]
         for place in waiting:
             if place.waits:
                 self.leave(place, True, now)
@@ -230,9 +144,9 @@ class Channel:
         sent: list[Place] = []
         if self._flight is not None:
             sent = [*self._flight.offers, *self._flight.takes]
-        leaving = [place for place in self._leaving if place.expired]
+        leaving = [place for place in self._wishes.leaving if place.expired]
         given = [take for take, _ in self._given if take is not None]
-        places = itertools.chain(self._offers, self._takes, sent, leaving, given)
+        places = itertools.chain(self._wishes.offers, self._wishes.takes, sent, leaving, given)
         for place in list(places):
             if not place.settled and place.began < moment:
                 unknown = isinstance(place, Offer) and place.sent
@@ -241,95 +155,22 @@ class Channel:
                 )
                 self._settle(place, error=error)
                 place.gone = True
-        self._offers = deque(place for place in self._offers if not place.settled)
-        self._takes = deque(place for place in self._takes if not place.settled)
+        self._wishes.remove_settled()
 
     # -- the call ----------------------------------------------------------------------------
 
-    def _has_wishes(self) -> bool:
-        return bool(
-            self._offers
-            or self._takes
-            or self._turns
-            or self._leaving
-            or self._returned
-            or self._look
-        )
-
-    def _call(self) -> None:
-        offers = self._next_offers()
-        takes = [self._takes.popleft() for _ in range(min(len(self._takes), _MOST_OPERATIONS))]
-        for take in takes:
-            take.state = State.SENT
-            take.token = self._token(take.in_line, take.max_bytes) if take.waits else ""
-        self._returned.sort(reverse=True)  # the newest first: each goes in front of the last
-        leaving, self._leaving = self._leaving, []
-        # Once only: the queue may be deleted later, and then its name has to be reserved anew.
-        creation, self._creation = self._creation, None
-        words = CallWords(
-            epoch=self._epoch_name,
-            front_end=self._host.front_end,
-            number=self._host.next_call(),
-            lease_ms=self._host.lease_ms,
-            bell=self.keys.bell,
-            beat=self._beat,
-            has_places=bool(self.places),
-            creation=creation,
-            returned=[message for _, message in self._returned],
-            leaving=[
-                ("w" if isinstance(each, Take) else "r", each.token, each.expired)
-                for each in leaving
-            ],
-            offers=[self._offer_words(offer) for offer in offers],
-            takes=[TakeWords(take.count, take.max_bytes, take.token) for take in takes],
-        )
-        returned, self._returned = self._returned, []
-        self._look = self._beat = False
-        self._flight = _Flight(words, offers, takes, leaving, returned, now_us())
-        self._send(self._flight)
-
-    def _next_offers(self) -> list[Offer]:
-        """Take offers for the next call, those first whose turn in the line has come."""
-        offers: list[Offer] = []
-        size = 0
-        for waiting in (self._turns, self._offers):
-            while waiting and len(offers) < _MOST_OPERATIONS:
-                size += waiting[0].charge
-                if offers and size > _MOST_BYTES:
-                    return offers
-                offers.append(waiting.popleft())
-        return offers
-
-    def _offer_words(self, offer: Offer) -> OfferWords:
-        waited_with = offer.token if offer.state is State.WAITING else ""
-        offer.sent = True
-        if waited_with:
-            offer.stamp(self._host.now_us())
-            return OfferWords(offer.messages, offer.charge, "", waited_with)
-        offer.state = State.SENT
-        if offer.waits and not offer.token:
-            offer.token = self._token(len(offer.messages), offer.charge)
-        return OfferWords(offer.messages, offer.charge, offer.token if offer.waits else "", "")
-
-    def _send(self, flight: _Flight) -> None:
+    def _send(self, flight: Flight) -> None:
         script = scripts.CALL if flight.offers else scripts.CALL_WITHOUT_MEMORY
         self._host.run(
             script,
             self.keys.of_call,
             flight.words.arguments(),
             partial(self._answered, flight),
-            subscribe=self.keys.channel if self._may_wait(flight) else "",
+            subscribe=self.keys.channel if flight.may_wait else "",
             replicated=bool(flight.offers),
         )
 
-    def _may_wait(self, flight: _Flight) -> bool:
-        return (
-            bool(self.places)
-            or any(take.waits for take in flight.takes)
-            or any(offer.waits for offer in flight.offers)
-        )
-
-    def _answered(self, flight: _Flight, reply: Any) -> None:
+    def _answered(self, flight: Flight, reply: Any) -> None:
         if isinstance(reply, Exception):
             self._refused_by_redis(flight, reply)
             return
@@ -341,7 +182,7 @@ class Channel:
         else:
             self._lost(flight, answer)
 
-    def _refused_by_redis(self, flight: _Flight, error: Exception) -> None:
+    def _refused_by_redis(self, flight: Flight, error: Exception) -> None:
         """React to an error that repeating cannot cure. The script has changed nothing."""
         if flight.offers and isinstance(error, hiredis.ReplyError) and str(error)[:3] == "OOM":
             full = self._host.refusal(error)
@@ -358,10 +199,10 @@ class Channel:
         carried: list[Place] = [*flight.offers, *flight.takes]
         for place in carried:
             self._settle(place, error=failure)
-        self._leaving += [place for place in flight.leaving if not place.settled]
-        self._returned += flight.returned
+        self._wishes.leaving += [place for place in flight.leaving if not place.settled]
+        self._wishes.returned += flight.returned
 
-    def _lost(self, flight: _Flight, taken_back: frozenset[int]) -> None:
+    def _lost(self, flight: Flight, taken_back: frozenset[int]) -> None:
         """Deal with a call whose reply is gone for good: another has taken back what it brought."""
         self._settle_given(taken_back)
         reason = BackendUnavailable(
@@ -376,23 +217,23 @@ class Channel:
 
     # -- the reply ---------------------------------------------------------------------------
 
-    def _absorb(self, flight: _Flight, reply: CallReply, replicated: bool) -> None:
+    def _absorb(self, flight: Flight, reply: CallReply, replicated: bool) -> None:
         self._host.note_time(reply.now_us, flight.sent_us)
         self._settle_given(reply.taken_back)  # the new number has confirmed it
         self._given_by = flight.words.number
         if self._generation and reply.generation != self._generation:
             self._end_generation()
         self._generation = reply.generation
-        self._look = self._look or reply.more
+        self._wishes.look = self._wishes.look or reply.more
         self._host.count_dropped(len(flight.returned) - reply.kept)
         self._absorb_offers(flight.offers, reply, replicated)
         self._absorb_messages(flight, reply)
         if reply.places_void:
             self._stand_again()
         self._absorb_leavers(flight, reply)
-        turn = self._room.get(reply.my_turn)
-        if turn is not None and turn not in self._turns:
-            self._turns.append(turn)
+        turn = self._lines.producers.get(reply.my_turn)
+        if turn is not None and turn not in self._wishes.turns:
+            self._wishes.turns.append(turn)
         if reply.overdue:
             self._host.reap(self.name, reply.overdue)
         self._host.want_flush(self)
@@ -401,18 +242,16 @@ class Channel:
         unknown: list[Offer] = []
         for offer, (outcome, size, extra) in zip(offers, reply.offered, strict=True):
             if outcome is Outcome.ACCEPTED:
-                self._room.pop(offer.token, None)
+                self._lines.leave(offer)
                 self._accepted(offer, size, extra, replicated)
             elif outcome is Outcome.WAITS:
-                offer.state = State.WAITING
-                offer.stood = True
-                self._room[offer.token] = offer
+                self._lines.stand(offer)
                 if offer.gone or offer.expired:
-                    self._leaving.append(offer)
+                    self._wishes.leaving.append(offer)
             elif outcome is Outcome.NO_QUEUE:
                 unknown.append(offer)
             else:
-                self._room.pop(offer.token, None)
+                self._lines.leave(offer)
                 self._settle(offer, error=self._no_room(offer, size, extra, reply.bounds))
         if unknown:
             self._create_for(unknown)
@@ -432,28 +271,27 @@ class Channel:
             self.name, policy, size, bounds.bytes, ahead
         )
 
-    def _absorb_messages(self, flight: _Flight, reply: CallReply) -> None:
+    def _absorb_messages(self, flight: Flight, reply: CallReply) -> None:
         """Hand out what came: first to places in line, then to the dequeues of the call."""
         raw = iter(reply.messages)
         for token, count in reply.served:
-            self._give(self._places.pop(token, None), list(itertools.islice(raw, count)), reply)
-        for take, count in zip(flight.takes, reply.taken, strict=True):
+            take = self._lines.consumers.pop(token, None)
+            self._give(take, list(itertools.islice(raw, count)), reply)
+        for asked, count in zip(flight.takes, reply.taken, strict=True):
             if count:
-                self._give(take, list(itertools.islice(raw, count)), reply)
-            elif take.token:
-                self._stand(take, reply)
+                self._give(asked, list(itertools.islice(raw, count)), reply)
+            elif asked.token:
+                self._stand(asked, reply)
             else:
-                self._settle(take, delivery=Delivery([], reply.size))
+                self._settle(asked, delivery=Delivery([], reply.size))
 
     def _stand(self, take: Take, reply: CallReply) -> None:
         """Note that a dequeue stands in line, unless it must not or wants it no more."""
-        take.state = State.WAITING
-        take.stood = True
-        self._places[take.token] = take
+        self._lines.stand(take)
         if not reply.generation and not self._host.auto_create:
             self._settle(take, error=not_found(self.name, on_demand=False))
         if take.gone or take.expired or take.settled:
-            self._leaving.append(take)
+            self._wishes.leaving.append(take)
 
     def _give(self, take: Take | None, raw: list[bytes], reply: CallReply) -> None:
         numbers = self._host.next_numbers(len(raw))
@@ -463,15 +301,14 @@ class Channel:
         messages = [unpack_message(each) for each in raw]
         self._given.append((take, Delivery(messages, reply.size, numbers)))
 
-    def _absorb_leavers(self, flight: _Flight, reply: CallReply) -> None:
+    def _absorb_leavers(self, flight: Flight, reply: CallReply) -> None:
         for place, was_there in zip(flight.leaving, reply.left, strict=True):
             if not was_there or place.state is not State.WAITING:
                 continue  # it had won something by then, or lost its place: seen elsewhere
+            self._lines.leave(place)
             if isinstance(place, Take):
-                self._places.pop(place.token, None)
                 self._settle(place, delivery=Delivery([], reply.size))
             else:
-                self._room.pop(place.token, None)
                 bounds = reply.bounds
                 refusal = self._no_room(place, reply.size, bounds.producers, bounds)
                 self._settle(place, error=shutting_down() if self._host.draining else refusal)
@@ -507,18 +344,18 @@ class Channel:
         """Have the queue created, and try the offers again in front of all others."""
         for offer in offers:
             offer.state = State.QUEUED
-        self._offers.extendleft(reversed(offers))
+        self._wishes.offers.extendleft(reversed(offers))
         self._reserving = True
         self._host.reserve(self.name, self._reserved)
 
     def _reserved(self, outcome: Creation | ZoldyQError) -> None:
         self._reserving = False
         if isinstance(outcome, ZoldyQError):
-            offers, self._offers = self._offers, deque()
-            for offer in offers:
+            for offer in self._wishes.offers:
                 self._settle(offer, error=outcome)
+            self._wishes.remove_settled()
         else:
-            self._creation = outcome
+            self._wishes.creation = outcome
         self._host.want_flush(self)
 
     def _end_generation(self) -> None:
@@ -527,33 +364,23 @@ class Channel:
         Producers that waited for room put their messages into its successor.
         """
         self._generation = b""
-        self._creation = None
-        takes, self._places = list(self._places.values()), {}
-        offers, self._room = list(self._room.values()), {}
-        self._turns.clear()
-        self._leaving = []
+        self._wishes.creation = None
+        self._wishes.turns.clear()
+        self._wishes.leaving = []
+        takes, offers = self._lines.clear()
         for take in takes:
             self._settle(take, delivery=Delivery([], 0))
         self._ask_again(offers)
 
     def _stand_again(self) -> None:
         """Take new places, in their order, for those that a broken connection has made void."""
-        self._epoch += 1
-        takes, self._places = list(self._places.values()), {}
-        offers, self._room = list(self._room.values()), {}
-        self._turns.clear()
-        self._leaving = []
+        self._wishes.turns.clear()
+        self._wishes.leaving = []
+        takes, offers = self._lines.begin_anew()
         self._host.count_rejoined(len(takes) + len(offers))
         self._ask_again([*takes, *offers])
 
     # -- helpers -----------------------------------------------------------------------------
-
-    @property
-    def _epoch_name(self) -> str:
-        return f"{self._host.front_end}.{self._epoch}"
-
-    def _token(self, *numbers: int) -> str:
-        return "|".join([self._epoch_name, str(next(self._tokens)), *map(str, numbers)])
 
     def _ask_again(self, places: Sequence[Place]) -> None:
         """Have operations go with the next call, in front of all others and in their order."""
@@ -565,18 +392,7 @@ class Channel:
             place.state = State.QUEUED
             place.token = ""
             place.began = now
-            if isinstance(place, Take):
-                self._takes.appendleft(place)
-            else:
-                self._offers.appendleft(place)
-
-    def _drop(self, place: Place) -> None:
-        """End an operation that nobody wants any more, and that no call has carried yet."""
-        if isinstance(place, Take):
-            self._takes.remove(place)
-        else:
-            self._offers.remove(place)
-        self._end(place)
+            self._wishes.add_first(place)
 
     def _end(self, place: Place) -> None:
         """Have nothing more come of an operation that nobody wants."""

@@ -26,14 +26,14 @@ from zoldyq.contract.policy import Policy
 from zoldyq.engine import scripts
 from zoldyq.engine.address import Address, name_of
 from zoldyq.engine.call import Creation
-from zoldyq.engine.channel import Channel, Place
+from zoldyq.engine.channel import Channel
 from zoldyq.engine.commands import Command, Commands
 from zoldyq.engine.health import Health
 from zoldyq.engine.index import NameIndex
 from zoldyq.engine.keys import Keys
 from zoldyq.engine.link import Link, LinkLost, Word
 from zoldyq.engine.loop import EventLoop
-from zoldyq.engine.places import Offer, Take
+from zoldyq.engine.places import Offer, Place, Take
 from zoldyq.engine.security import Security
 from zoldyq.engine.sweeper import Sweeper
 from zoldyq.engine.topology import Topology

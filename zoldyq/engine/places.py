@@ -189,3 +189,6 @@ class Offer:
         if self.error is not None:
             raise self.error
         return self.receipt
+
+
+Place = Take | Offer
