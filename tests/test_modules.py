@@ -76,6 +76,8 @@ ELSEWHERE = {
     "engine/places": "engine/test_engine",
     "engine/probe": "engine/test_front_ends",
     "engine/queues": "engine/test_engine",
+    "engine/servers": "engine/test_front_ends",
+    "engine/settings": "engine/test_engine",
     "engine/sweeper": "engine/test_engine",
     "engine/topology": "engine/test_cluster",
     "engine/wishes": "engine/test_channel",

@@ -12,7 +12,7 @@ from tests.engine.front_end import FrontEnd
 from tests.engine.servers import RedisConnection, RedisServer
 from tests.engine.sets import ClusterSet, SentinelSet
 from zoldyq.contract.policy import Policy
-from zoldyq.engine.engine import EngineSettings
+from zoldyq.engine.settings import EngineSettings
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ from tests.helpers import Task, wait_until
 from zoldyq.contract.errors import BackendUnavailable, NotReplicated
 from zoldyq.contract.policy import Policy
 from zoldyq.engine.address import parse_address
-from zoldyq.engine.engine import Engine, EngineSettings
+from zoldyq.engine.engine import Engine
 from zoldyq.engine.places import Offer, Take
 from zoldyq.engine.queues import EngineQueues
+from zoldyq.engine.settings import EngineSettings
 from zoldyq.queue import Bell, Delivery, Receipt
 from zoldyq.server.native.loop.reactor import Reactor
 

@@ -12,7 +12,7 @@ from tests.engine.servers import RedisConnection, RedisServer, needs_redis
 from tests.helpers import wait_until
 from zoldyq.contract.errors import BackendUnavailable, MaxQueuesReached, QueueFull
 from zoldyq.contract.policy import Policy
-from zoldyq.engine.engine import EngineSettings
+from zoldyq.engine.settings import EngineSettings
 from zoldyq.queue import Bell
 
 pytestmark = needs_redis

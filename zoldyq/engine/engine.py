@@ -1,6 +1,8 @@
 """The queues of this server in Redis: channels, the index of names, and what time brings.
 
 An engine belongs to one event loop and one front end. Other threads enter through the loop's door.
+The module is long because it is where the parts meet: each of its methods is a few lines that pass
+something on from the queues to a channel, from a channel to the servers, or back.
 """
 
 from __future__ import annotations
@@ -13,9 +15,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import msgspec
-
-from zoldyq.contract import defaults
 from zoldyq.contract.errors import (
     BackendError,
     BackendUnavailable,
@@ -24,19 +23,20 @@ from zoldyq.contract.errors import (
 )
 from zoldyq.contract.policy import Policy
 from zoldyq.engine import scripts
-from zoldyq.engine.address import Address, name_of
+from zoldyq.engine.address import Address
 from zoldyq.engine.call import Creation
 from zoldyq.engine.channel import Channel
-from zoldyq.engine.commands import Command, Commands
+from zoldyq.engine.commands import Command
 from zoldyq.engine.health import Health
 from zoldyq.engine.index import NameIndex
 from zoldyq.engine.keys import Keys
-from zoldyq.engine.link import Link, LinkLost, Word
+from zoldyq.engine.link import LinkLost, Word
 from zoldyq.engine.loop import EventLoop
 from zoldyq.engine.places import Offer, Place, Take
 from zoldyq.engine.security import Security
+from zoldyq.engine.servers import Servers
+from zoldyq.engine.settings import Counters, EngineSettings
 from zoldyq.engine.sweeper import Sweeper
-from zoldyq.engine.topology import Topology
 from zoldyq.queue import now_us
 from zoldyq.queue.room import not_found, shutting_down
 
@@ -50,39 +50,7 @@ _LOOK_SECONDS = 0.5
 _MOST_HELD_BYTES = 64 << 20
 #: How long a channel that nobody uses is kept, in seconds.
 _CHANNEL_SECONDS = 60.0
-#: How long a command is without an answer before something is wrong, in seconds.
-_PROMPT_SECONDS = 1.0
 _NEVER = float("inf")
-
-
-class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the engine behaves. Times are seconds.
-
-    ``lease`` is how long the places of a front end hold without a word from it; ``timeout`` how
-    long Redis may take to answer; ``grace`` how long a request waits while Redis is away.
-    """
-
-    prefix: str = defaults.REDIS_PREFIX
-    lease: float = defaults.REDIS_LEASE
-    timeout: float = defaults.REDIS_TIMEOUT
-    grace: float = defaults.REDIS_GRACE
-    wait_replicas: int = defaults.REDIS_WAIT_REPLICAS
-    wait_seconds: float = defaults.REDIS_WAIT_SECONDS
-    max_queues: int = defaults.MAX_QUEUES
-    auto_create: bool = True
-
-
-class Counters(msgspec.Struct):
-    """What the engine counts; changed by the loop's thread alone."""
-
-    calls: int = 0
-    operations: int = 0
-    call_seconds: float = 0.0
-    reconnects: int = 0
-    rejoined: int = 0
-    reaped: int = 0
-    deleted: int = 0
-    retries: dict[str, int] = {}
 
 
 class Engine:
@@ -115,12 +83,10 @@ class Engine:
         self._clock_offset_us = 0  # Redis's clock minus ours
         self._loop: EventLoop | None = None
         self._thread_id = 0
-        self._topology: Topology | None = None
-        self._commands: Commands | None = None
+        self._servers: Servers | None = None
         self._flush_wanted: set[Channel] = set()
         self._beat_at = self._audit_at = 0.0
         self._held_bytes = 0  # of messages whose fate is not known yet
-        self._closed = False
         self.health = Health(address.names)
         self.index = NameIndex(self, settings.prefix, settings.max_queues)
         self._sweeper = Sweeper(self, self.index, settings.prefix, settings.lease)
@@ -136,28 +102,20 @@ class Engine:
 
     def _begin(self, loop: EventLoop) -> None:
         self._thread_id = threading.get_ident()
-        loads: list[list[Word]] = [["SCRIPT", "LOAD", script.text] for script in scripts.ALL]
-        self._topology = Topology(
+        self._servers = Servers(
             loop,
             self.address,
-            timeout=self.settings.timeout,
-            prepare=loads,
-            on_ready=self._link_ready,
-            on_lost=self._link_lost,
-            on_change=self._servers_changed,
-            on_push=self._pushed,
+            self.health,
+            self.settings.patience,
             tls=self._tls,
-        )
-        self._commands = Commands(
-            loop,
-            self._topology,
-            replicas=self.settings.wait_replicas,
-            replica_seconds=self.settings.wait_seconds,
+            on_ready=self._ring_all,
+            on_ring=self._ring,
+            on_moved=self._ring_waiting,
+            on_reconnect=self._count_reconnect,
             count_retry=self._count_retry,
         )
         loop.before_sleep(self._flush, lambda: not self.settled)
-        self.health.note_down(loop.now, nothing_answers=True)
-        self._topology.look()
+        self._servers.look()
         self._beat_at = loop.now + self.settings.lease / 3
         self._audit_at = loop.now + _AUDIT_SECONDS
         self._schedule(loop)
@@ -165,13 +123,12 @@ class Engine:
     @property
     def up(self) -> bool:
         """Whether every server that keeps queues answers, as far as is known."""
-        return self._topology is not None and self.health.down_since is None
+        return self._servers is not None and self.health.down_since is None
 
     @property
     def nodes(self) -> list[str]:
         """The servers that keep queues, or those that know them; without passwords."""
-        found = self._topology.nodes if self._topology is not None else ()
-        return [name_of(node) for node in found] or self.address.names
+        return self.address.names if self._servers is None else self._servers.nodes
 
     @property
     def well_for(self) -> float:
@@ -190,12 +147,7 @@ class Engine:
     @property
     def settled(self) -> bool:
         """Whether no call, return or confirmation is under way."""
-        return self._commands is None or not (
-            self._commands.stalled or any(link.busy for link in self._links()) or self._unsettled()
-        )
-
-    def _links(self) -> Sequence[Link]:
-        return self._topology.links() if self._topology is not None else ()
+        return self._servers is None or (self._servers.settled and not self._unsettled())
 
     def _unsettled(self) -> bool:
         return not all(channel.idle for channel in list(self._channels.values()))
@@ -337,8 +289,8 @@ class Engine:
         return self._loop.now if self._loop is not None else 0.0
 
     def _send(self, command: Command) -> None:
-        if self._commands is not None:
-            self._commands.send(command)
+        if self._servers is not None:
+            self._servers.send(command)
 
     def _channel(self, name: str) -> Channel:
         channel = self._channels.get(name)
@@ -349,7 +301,7 @@ class Engine:
         return channel
 
     def _submit(self, name: str, place: Place) -> None:
-        refusal = self._refusal_of(place) if isinstance(place, Offer) else None
+        refusal = self._refusal_of(name, place) if isinstance(place, Offer) else None
         if refusal is not None:
             place.error = refusal
             place.settled = True
@@ -364,12 +316,15 @@ class Engine:
         channel.add(place)
         self._flush_wanted.add(channel)
 
-    def _refusal_of(self, offer: Offer) -> ZoldyQError | None:
+    def _refusal_of(self, name: str, offer: Offer) -> ZoldyQError | None:
         """Return why messages are not even sent."""
         if self.draining:
             return shutting_down()
         if self.health.down_since is None or self._held_bytes + offer.charge <= _MOST_HELD_BYTES:
             return None
+        key = Keys(self.settings.prefix, name, self.front_end).known
+        if self._servers is not None and self._servers.reaches(key):
+            return None  # it is another server that is away
         away = self._away()
         return BackendUnavailable(away.message, **away.details, queued=False)
 
@@ -410,66 +365,36 @@ class Engine:
             wanted, self._flush_wanted = self._flush_wanted, set()
             for channel in wanted:
                 channel.flush()
-        if self._commands is not None:
-            self._commands.flush()
+        if self._servers is not None:
+            self._servers.flush()
 
     def want_flush(self, channel: Channel) -> None:
         """Have a channel looked at once more in this turn."""
         self._flush_wanted.add(channel)
 
-    # -- connections -----------------------------------------------------------------------------
+    # -- what happens ------------------------------------------------------------------------
 
-    def _link_ready(self, _link: Link) -> None:
-        self._look_after_health()
+    def _ring_all(self) -> None:
+        """React to a new connection: what was rung meanwhile is found by the next calls."""
         for channel in self._channels.values():
             if channel.places:
-                channel.ring(b"")  # what was rung meanwhile is found by the next call
-                self._flush_wanted.add(channel)
-        if self._commands is not None:
-            self._commands.retry()
-
-    def _link_lost(self, link: Link, reason: Exception | None) -> None:
-        if self._commands is not None:
-            self._commands.link_lost(link)
-        if self._closed or reason is None:
-            return
-        self.counters.reconnects += 1
-        self._look_after_health()
-        if not self.draining:
-            self.health.say(self._now, str(reason))
-
-    def _servers_changed(self) -> None:
-        if self._topology is not None and not self._closed:
-            names = ", ".join(map(name_of, self._topology.nodes))
-            _log.info("the queues are kept by %s", names)
-            self._look_after_health()
-
-    def _look_after_health(self) -> None:
-        """Take note of whether all servers answer, and answer in time."""
-        if self._topology is None or self._commands is None:
-            return
-        since = self._commands.unanswered_since
-        late = since is not None and self._now - since > min(_PROMPT_SECONDS, self.settings.grace)
-        if self._topology.up and not late:
-            self.health.note_up(self._now)
-        else:
-            nothing = late if self._topology.up else not self._topology.partly_up
-            self.health.note_down(self._now, nothing_answers=nothing)
-
-    def _pushed(self, push: Sequence[Any]) -> None:
-        kind = bytes(push[0])
-        if kind == b"smessage":
-            channel = self._by_bell.get(bytes(push[1]))
-            if channel is not None:
-                channel.ring(bytes(push[2]))
-                self._flush_wanted.add(channel)
-        elif kind == b"sunsubscribe" and self._commands is not None and self._topology is not None:
-            self._commands.forget_subscription(bytes(push[1]).decode())
-            self._topology.learn()
-            channel = self._by_bell.get(bytes(push[1]))
-            if channel is not None and channel.places:
                 channel.ring(b"")
                 self._flush_wanted.add(channel)
+
+    def _ring(self, bell: bytes, text: bytes) -> None:
+        channel = self._by_bell.get(bell)
+        if channel is not None:
+            channel.ring(text)
+            self._flush_wanted.add(channel)
+
+    def _ring_waiting(self, bell: bytes) -> None:
+        """React to the end of a subscription: the next call subscribes at another server."""
+        channel = self._by_bell.get(bell)
+        if channel is not None and channel.places:
+            self._ring(bell, b"")
+
+    def _count_reconnect(self) -> None:
+        self.counters.reconnects += 1
 
     def _count_retry(self, reason: str) -> None:
         self.counters.retries[reason] = self.counters.retries.get(reason, 0) + 1
@@ -502,14 +427,11 @@ class Engine:
 
     def _look_after_servers(self, now: float) -> None:
         """Learn what is away, end what has waited too long for it, and sweep while all is well."""
-        if self._topology is None or self._commands is None:
-            return
-        self._topology.look()
-        self._look_after_health()
+        if self._servers is not None:
+            self._servers.look()
         if self.health.down_since is None:
             self._sweeper.sweep()
             return
-        self.health.say(now, self._commands.stall_reason if self._topology.up else "")
         for channel in list(self._channels.values()):
             channel.fail_older_than(now - self.settings.grace, self._away())
 
@@ -521,18 +443,17 @@ class Engine:
                 self._ask(name, scripts.RETIRE, [self.front_end], _ignore)
 
     def _end_waits(self) -> None:
+        if self._servers is not None:
+            self._servers.silent = True
         for channel in self._channels.values():
             channel.end_waits(self._now)
             self._flush_wanted.add(channel)
 
     def _close(self) -> None:
-        self._closed = True
         if self._loop is not None:
             self._loop.forget(self)
-        if self._commands is not None:
-            self._commands.close()
-        if self._topology is not None:
-            self._topology.close()
+        if self._servers is not None:
+            self._servers.close()
 
 
 def _ignore(_reply: Any) -> None:

@@ -92,10 +92,11 @@ def make_backend(settings: Settings, policies: Policies | None = None) -> Backen
         return None
     try:
         from zoldyq.engine.address import parse_address
-        from zoldyq.engine.engine import Engine, EngineSettings
+        from zoldyq.engine.engine import Engine
         from zoldyq.engine.probe import await_server
         from zoldyq.engine.queues import EngineQueues
         from zoldyq.engine.security import make_security, with_password
+        from zoldyq.engine.settings import EngineSettings
     except ImportError as error:
         raise InvalidSetting(
             f"backend: Redis needs a package that is missing ({error.name}); install it with "
