@@ -38,6 +38,34 @@ def test_no_width_makes_it_scroll_sideways(filled: Dashboard, width: int) -> Non
         wait_until(lambda dialog=dialog: not filled.sees(dialog))  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("width", [320, 1000, 3840])
+def test_no_page_scrolls_sideways(filled: Dashboard, width: int) -> None:
+    filled.narrow(width)
+    for place in (f"#queues/{LONGEST}", "#queues/unknown", "#settings", ""):
+        filled.browser.execute_script("location.hash = arguments[0]", place)
+        if LONGEST in place:
+            wait_until(lambda: drawn(filled))
+        assert overflow(filled) <= 0, place
+
+
+def test_charts_have_the_colours_that_the_system_chooses(filled: Dashboard) -> None:
+    filled.emulate("forced-colors", "active")
+    filled.browser.execute_script("location.hash = '#queues/emails'")
+    wait_until(lambda: drawn(filled))
+    probe = "const e = document.querySelector('#colour'); e.style.color = arguments[0];"
+    read = f"{probe} return getComputedStyle(e).color"
+    area, line = (
+        filled.browser.execute_script(read, f"var({name})") for name in ("--in-area", "--in")
+    )
+    assert area == "rgba(0, 0, 0, 0)"
+    assert line == filled.browser.execute_script(read, "CanvasText")
+
+
+def drawn(dashboard: Dashboard) -> bool:
+    """Whether the charts of a queue's page are there."""
+    return bool(dashboard.run("return document.querySelectorAll('#plots canvas').length") == 6)
+
+
 def overflow(dashboard: Dashboard, selector: str = "html") -> int:
     """By how many pixels something is wider than the place it has."""
     script = f"const e = document.querySelector('{selector}'); return e.scrollWidth - e.clientWidth"

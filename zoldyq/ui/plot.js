@@ -3,7 +3,6 @@
 /* global uPlot */
 
 const HEIGHT = 190;
-const AXIS_WIDTH = 62;
 const LEAST_SPAN = 60; // seconds
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const CLOCK_SECONDS = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
@@ -22,6 +21,7 @@ export class Plot {
   #series;
   #format;
   #plot = null;
+  #rem = 0; // the size of the page's texts that it was drawn for
   #data;
 
   /**
@@ -56,19 +56,26 @@ export class Plot {
   /** Draw anew, as the colours are others. */
   repaint() {
     const place = this.#figure.querySelector("[data-plot]");
-    this.#plot?.destroy();
-    this.#plot = null;
+    this.#rem = 0;
     this.#resize(place.clientWidth);
   }
 
   #resize(width) {
     if (width === 0) return; // the page is not shown
-    if (this.#plot) this.#plot.setSize({ width, height: HEIGHT });
-    else this.#plot = new uPlot(this.#options(width), this.#data, this.#figure.querySelector("[data-plot]"));
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    if (rem === this.#rem) {
+      this.#plot.setSize({ width, height: HEIGHT });
+      return;
+    }
+    this.#rem = rem; // the texts have another size as well
+    this.#plot?.destroy();
+    this.#plot = new uPlot(this.#options(width), this.#data, this.#figure.querySelector("[data-plot]"));
   }
 
   #options(width) {
-    const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    const rem = this.#rem;
+    const font = `${Math.round(0.8 * rem)}px system-ui, sans-serif`;
+    const axis = { font, stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
     return {
       width,
       height: HEIGHT,
@@ -80,8 +87,8 @@ export class Plot {
         y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] },
       },
       axes: [
-        { ...axis, size: 28, space: 70, values: (_, times) => clocks(times) },
-        { ...axis, size: AXIS_WIDTH, space: 36, incrs: STEPS, values: (_, values) => values.map(this.#format) },
+        { ...axis, size: 1.9 * rem, space: 5.5 * rem, values: (_, times) => clocks(times) },
+        { ...axis, size: 4.2 * rem, space: 2.4 * rem, incrs: STEPS, values: (_, values) => values.map(this.#format) },
       ],
       series: [{}, ...this.#series.map(({ label, tone }) => line(label, tone))],
       hooks: { setCursor: [({ cursor }) => this.#tell(cursor.idx)] },
