@@ -27,7 +27,7 @@ def test_json_for_scripts(server, queue):
     receipt = json.loads(done.stdout)
     assert (receipt["queue_name"], receipt["queue_size"]) == (queue.name, 1)
     done = zoldyq(server.url, "enqueue", queue.name, "--json", stdin="1\n2\n")
-    assert json.loads(done.stdout) == {"queue_name": queue.name, "count": 2}
+    assert json.loads(done.stdout) == {"queue_name": queue.name, "count": 2, "dropped": 0}
 
 
 @pytest.mark.parametrize("argument", [(), ("-",)])
@@ -174,3 +174,12 @@ def test_a_terminal_shows_how_far_it_is(server, queue):
         terminal.type("\x04")
         assert terminal.exit_code() == 0
         assert "queued" in terminal.text
+
+
+def test_what_had_to_go_for_many_lines_is_told_at_the_end(server, queue):
+    queue.declare(capacity=2, overflow="drop_oldest")
+    done = zoldyq(server.url, "enqueue", queue.name, "-", stdin="1\n2\n3\n4\n5\n")
+    # How many go out together depends on the machine; what is left of them does not.
+    assert done.stdout == f"queued 5 messages in {queue.name}; 3 messages dropped for them\n"
+    done = zoldyq(server.url, "enqueue", "--json", queue.name, "-", stdin="6\n")
+    assert json.loads(done.stdout) == {"queue_name": queue.name, "count": 1, "dropped": 1}

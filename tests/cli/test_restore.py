@@ -24,7 +24,7 @@ def test_messages_are_queued_as_they_were(server, queue, tmp_path, where):
 
 def test_json_for_scripts(server, queue):
     done = zoldyq(server.url, "restore", queue.name, "--json", stdin=LINES)
-    assert json.loads(done.stdout) == {"queue_name": queue.name, "count": 2}
+    assert json.loads(done.stdout) == {"queue_name": queue.name, "count": 2, "dropped": 0}
 
 
 @pytest.mark.parametrize("line", ["5", "{}", "{bad", '["payload"]'])

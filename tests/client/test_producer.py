@@ -30,6 +30,7 @@ from zoldyq.client import (
 )
 from zoldyq.client.buffer import Limits
 from zoldyq.client.options import SenderOptions
+from zoldyq.client.sender import SendSome
 from zoldyq.contract.errors import (
     InvalidJson,
     InvalidTimeout,
@@ -53,13 +54,13 @@ class Sink:
         self.open = threading.Event()
         self.open.set()
 
-    def __call__(self, payloads: Sequence[bytes], wait: float) -> int:
+    def __call__(self, payloads: Sequence[bytes], wait: float) -> tuple[int, int]:
         self.waits.append(wait)
         assert self.open.wait(20)
         if self.failures:
             raise self.failures.pop(0)
         self.batches.append(list(payloads))
-        return len(payloads)
+        return len(payloads), 0
 
     @property
     def texts(self) -> list[bytes]:
@@ -71,7 +72,7 @@ def make(connect: BlockingFace) -> Callable[..., Producer]:
     """Make a producer of either kind that sends to a sink."""
 
     def made(
-        sink: Callable[[Sequence[bytes], float], int],
+        sink: SendSome,
         *,
         max_messages: int = 3,
         max_bytes: int = 1_000,
@@ -114,6 +115,40 @@ def test_a_batch_leaves_when_its_first_message_is_old_enough(make):
         wait_until(lambda: sink.batches == [[b'"a"']])
         producer.send("b")
         wait_until(lambda: len(sink.batches) == 2)
+
+
+@pytest.mark.parametrize("started", [True, False])
+@pytest.mark.parametrize("end", [Producer.close, Producer.flush])
+def test_a_signal_while_the_thread_starts_neither_loses_nor_doubles_a_message(
+    monkeypatch, started, end
+):
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            monkeypatch.undo()
+            if started:
+                super().start()
+            raise KeyboardInterrupt
+
+    sink = Sink()
+    options = SenderOptions(name="q", limits=Limits(1, 1_000, 100, 10_000), max_delay=LONG)
+    producer = Producer(sink, options, 20.0)
+    monkeypatch.setattr(threading, "Thread", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        producer.send(0)
+    end(producer)
+    assert sink.texts == [b"0"]
+    if end is Producer.flush:
+        producer.send(1)
+        producer.close()
+        assert sink.texts == [b"0", b"1"]
+
+
+def test_older_messages_that_had_to_go_are_counted(queue):
+    queue.declare(capacity=2, overflow="drop_oldest")
+    with queue.producer() as producer:
+        for number in range(5):
+            producer.send(number)
+    assert (producer.stats().acknowledged, producer.stats().displaced) == (5, 3)
 
 
 def test_flush_returns_once_all_is_acknowledged(make):
@@ -320,11 +355,11 @@ class Fussy:
     def __init__(self) -> None:
         self.taken: list[bytes] = []
 
-    def __call__(self, payloads: Sequence[bytes], wait: float) -> int:
+    def __call__(self, payloads: Sequence[bytes], wait: float) -> tuple[int, int]:
         if any(len(payload) > 5 for payload in payloads):
             raise InvalidJson("too deep")
         self.taken += payloads
-        return len(payloads)
+        return len(payloads), 0
 
 
 def test_a_message_that_is_refused_for_good_holds_up_no_other(make):

@@ -78,9 +78,9 @@ def enqueue(
         return
     sent = send_all(queue, payloads, _STREAM_SECONDS if timeout is None else timeout, ttl)
     if as_json:
-        echo_document({"queue_name": queue.name, "count": sent})
+        echo_document(sent.document(queue.name))
     else:
-        echo(f"queued {messages(sent)} in {queue.name}")
+        echo(sent.text(queue.name))
 
 
 def _quoted(text: bytes) -> bytes:

@@ -10,7 +10,7 @@ import msgspec
 
 from zoldyq.cli.connection import json_option, queue_argument, with_client
 from zoldyq.cli.options import DURATION, INPUT_FILE
-from zoldyq.cli.output import echo, echo_document, messages
+from zoldyq.cli.output import echo, echo_document
 from zoldyq.cli.sending import send_all
 from zoldyq.contract.errors import InvalidJson
 
@@ -43,11 +43,11 @@ def restore(
 
     Their order stays. They get the time stamps of now, as the server gives them.
     """
-    count = send_all(client.queue(queue_name), _payloads(file), timeout)
+    sent = send_all(client.queue(queue_name), _payloads(file), timeout)
     if as_json:
-        echo_document({"queue_name": queue_name, "count": count})
+        echo_document(sent.document(queue_name))
     else:
-        echo(f"queued {messages(count)} in {queue_name}")
+        echo(sent.text(queue_name))
 
 
 def _payloads(lines: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zoldyq.cli.output import messages, notice
@@ -17,13 +18,30 @@ if TYPE_CHECKING:
 _DELAY = 0.02
 
 
+@dataclass(frozen=True)
+class Sent:
+    """How many messages are queued, and how many older ones had to go from the queue for them."""
+
+    count: int
+    dropped: int
+
+    def document(self, queue_name: str) -> dict[str, object]:
+        """Return what ``--json`` tells."""
+        return {"queue_name": queue_name, "count": self.count, "dropped": self.dropped}
+
+    def text(self, queue_name: str) -> str:
+        """Return what a person is told."""
+        told = f"queued {messages(self.count)} in {queue_name}"
+        return f"{told}; {messages(self.dropped)} dropped for them" if self.dropped else told
+
+
 def send_all(
     queue: RemoteQueue,
     payloads: Iterable[tuple[str, bytes]],
     timeout: float,
     ttl: float | None = None,
-) -> int:
-    """Send JSON texts in order, and return how many are queued.
+) -> Sent:
+    """Send JSON texts in order, and return what became of them.
 
     Each comes with what to call it in an error, such as ``line 4``. A batch waits up to
     ``timeout`` seconds for room or for the server. When this ends early, by an error or a signal,
@@ -46,7 +64,7 @@ def send_all(
             producer.close()
         notice(f"interrupted; {messages(_queued(producer))} queued in {queue.name}")
         raise
-    return _queued(producer)
+    return Sent(_queued(producer), producer.stats().displaced)
 
 
 def _send(producer: Producer, payloads: Iterable[tuple[str, bytes]]) -> None:

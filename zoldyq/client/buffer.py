@@ -19,7 +19,8 @@ class ProducerStats(msgspec.Struct, frozen=True):
     ``refused`` were not taken by the server, for good; ``dropped`` had to go from a full buffer, or
     when the producer was closed and its time was over. ``turned_away`` were never accepted:
     ``send`` raised BufferFull. ``resent`` were sent again without knowing whether the server has
-    them, so it may have them twice; ``failures`` counts attempts.
+    them, so it may have them twice; ``failures`` counts attempts. ``displaced`` older messages had
+    to go from the queue for those acknowledged, where it drops its oldest.
     """
 
     accepted: int
@@ -30,6 +31,7 @@ class ProducerStats(msgspec.Struct, frozen=True):
     turned_away: int
     resent: int
     failures: int
+    displaced: int
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -52,7 +54,7 @@ class Buffer:
         self.waiting_bytes = 0
         self.sending: Sequence[bytes] = ()
         self.accepted = self.acknowledged = self.refused = self.dropped = 0
-        self.turned_away = self.resent = self.failures = 0
+        self.turned_away = self.resent = self.failures = self.displaced = 0
 
     def __len__(self) -> int:
         """How many wait."""
@@ -144,4 +146,5 @@ class Buffer:
             turned_away=self.turned_away,
             resent=self.resent,
             failures=self.failures,
+            displaced=self.displaced,
         )

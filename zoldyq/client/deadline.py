@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from time import monotonic
 
 from zoldyq.contract.errors import InvalidTimeout
@@ -40,3 +41,8 @@ class Deadline:
     def passed(self) -> bool:
         """Whether no time is left."""
         return not self.left
+
+
+def bounded(timeout: float) -> float | None:
+    """Return a time-out as the standard library wants it, where None is no limit."""
+    return min(timeout, threading.TIMEOUT_MAX) if timeout < math.inf else None

@@ -53,8 +53,12 @@ class Delivery:
         """What to send next; empty once all are done with."""
         return self._buffer.sending[: self._size]
 
-    def succeeded(self, count: int) -> None:
-        """The server has taken the first ``count`` messages of the batch."""
+    def succeeded(self, count: int, displaced: int) -> None:
+        """The server has taken the first ``count`` messages of the batch.
+
+        ``displaced`` older ones had to go from the queue for them.
+        """
+        self._buffer.displaced += displaced
         self._buffer.settle(count, acknowledged=True)
         self._size = 2 * max(count, 1)
 

@@ -310,7 +310,7 @@ class RemoteQueue:
             for batch in all_batches:
                 rest = batch
                 while rest:
-                    count = self._send_some(rest, timeout, ttl)
+                    count, _ = self._send_some(rest, timeout, ttl)
                     sent += count
                     rest = rest[count:]
         except ZoldyQError as error:
@@ -322,13 +322,18 @@ class RemoteQueue:
             raise
         return sent
 
-    def _send_some(self, batch: Sequence[bytes], timeout: float | None, ttl: float | None) -> int:
-        """Send a batch, or its first half if it is too large; return how many."""
+    def _send_some(
+        self, batch: Sequence[bytes], timeout: float | None, ttl: float | None
+    ) -> tuple[int, int]:
+        """Send a batch, or its first half if it is too large.
+
+        Return how many, and how many older messages had to go from the queue for them.
+        """
         try:
-            self._send(batch_body(batch), timeout, ttl)
+            receipt = self._send(batch_body(batch), timeout, ttl)
         except (BatchExceedsCapacity, BatchTooLarge, BodyTooLarge):
             # Nothing of it was queued.
             if len(batch) == 1:
                 raise
             return self._send_some(batch[: len(batch) // 2], timeout, ttl)
-        return len(batch)
+        return len(batch), receipt.dropped

@@ -19,7 +19,7 @@ from typing import NoReturn
 from weakref import WeakSet
 
 from zoldyq.client.buffer import Buffer, ProducerStats
-from zoldyq.client.deadline import Deadline
+from zoldyq.client.deadline import Deadline, bounded
 from zoldyq.client.delivery import Delivery, is_about_a_message, tell
 from zoldyq.client.errors import (
     BufferFull,
@@ -40,8 +40,9 @@ _LAST_PAUSE = 0.1
 _EXIT_SECONDS = 5.0
 
 
-#: Sends as many of the first of some payloads as it can, within so many seconds; returns how many.
-SendSome = Callable[[Sequence[bytes], float], int]
+#: Sends as many of the first of some payloads as it can, within so many seconds. Returns how many,
+#: and how many older messages had to go from the queue for them.
+SendSome = Callable[[Sequence[bytes], float], tuple[int, int]]
 
 
 class Sender:
@@ -59,8 +60,9 @@ class Sender:
         # or has done something. Never held while a batch is sent, or while a callback runs.
         self._changed = threading.Condition()
         self._buffer = Buffer(options.limits)
+        # Who sends: the thread, or one that closes or flushes where no thread has started.
         self._thread: threading.Thread | None = None
-        self._ended = False  # whether the thread is over
+        self._ended = False  # whether nothing will be sent any more
         self._due = Deadline(0.0)  # when what waits goes out, even if it is no whole batch
         self._hurry_until = 0  # messages up to this number do not wait for company
         self._end: Deadline | None = None  # once it is closed
@@ -102,12 +104,11 @@ class Sender:
         with self._changed:
             target = self._hurry_until = self._buffer.accepted
             self._changed.notify_all()
-            threadless = self._thread is None
-        if threadless:
-            self._run(wait=False)
+        if self._takes_the_threads_place():
+            self._run_in_place(wait=False)
         with self._changed:
             self._changed.wait_for(
-                lambda: self._buffer.done >= target or self._ended, _bounded(timeout)
+                lambda: self._buffer.done >= target or self._ended, bounded(timeout)
             )
             pending = target - self._buffer.done
             if pending > 0:
@@ -125,12 +126,10 @@ class Sender:
             MessagesUnsent: some messages were not sent.
         """
         self.stop(timeout)
-        thread = self._thread
-        if thread is None:
-            self._run()  # there is nothing to send, or no thread may start any more
-        else:
-            thread.join(_bounded(timeout) if timeout else None)
+        if self._takes_the_threads_place():
+            self._run_in_place(wait=True)
         with self._changed:
+            self._changed.wait_for(lambda: self._ended, bounded(timeout) if timeout else None)
             self._delivery.give_up()
             self._changed.notify_all()
         self._raise_untold()
@@ -165,7 +164,7 @@ class Sender:
         if policy == "block":
             self._changed.wait_for(
                 lambda: self._ended or self._end is not None or buffer.has_room(text),
-                _bounded(timeout),
+                bounded(timeout),
             )
             if self._end is not None:
                 self._refuse_to_append()
@@ -187,14 +186,14 @@ class Sender:
         )
 
     def _start(self) -> None:
-        thread = threading.Thread(target=self._run, name="zoldyq-producer", daemon=True)
+        _unfinished.add(self)
+        renew_in_children(self, _unfinished.discard)  # a child leaves it to its parent
+        thread = threading.Thread(target=self._run_thread, name="zoldyq-producer", daemon=True)
         try:
             thread.start()
         except RuntimeError:
             return  # the interpreter ends: what is left is sent by the thread that closes
         self._thread = thread
-        _unfinished.add(self)
-        renew_in_children(self, _unfinished.discard)  # a child leaves it to its parent
 
     # -- helpers of these: the caller does not hold the lock -------------------------------------
 
@@ -205,7 +204,39 @@ class Sender:
         if unsent is not None:
             raise unsent from reason
 
+    def _takes_the_threads_place(self) -> bool:
+        """Make the caller the one that sends, if there is no thread; tell whether it is now.
+
+        There is none before the first message, and after a start that failed or was interrupted.
+        """
+        with self._changed:
+            if self._thread is not None:
+                return False
+            self._thread = threading.current_thread()
+            return True
+
+    def _run_in_place(self, *, wait: bool) -> None:
+        """Send as the thread would. After a flush, or a signal, there may be a thread again."""
+        over = False
+        try:
+            self._run(wait=wait)
+            over = wait
+        finally:
+            with self._changed:
+                self._ended = over
+                if not over:
+                    self._thread = None
+                    if self._buffer and self._end is None:
+                        self._start()
+
     # -- the thread ----------------------------------------------------------------------------
+
+    def _run_thread(self) -> None:
+        """Be the thread, unless another has become it since a signal interrupted the start."""
+        with self._changed:
+            self._thread = self._thread or threading.current_thread()
+        if self._thread is threading.current_thread():
+            self._run()
 
     def _run(self, *, wait: bool = True) -> None:
         """Send what there is; with ``wait`` also what comes, until the sender is closed."""
@@ -235,14 +266,14 @@ class Sender:
         outage = Outage(self._options.name, self._options.give_up_after)
         while batch := self._next_part():
             try:
-                sent = self._send_some(batch, self._wait_seconds(outage))
+                sent, displaced = self._send_some(batch, self._wait_seconds(outage))
             except Exception as error:  # noqa: BLE001 - the thread outlives every failure
                 tell(self._options, self._note_failure(error, batch))
                 if not self._pause(outage, error):
                     return False
             else:
                 outage.over()
-                self._note_success(sent)
+                self._note_success(sent, displaced)
         return True
 
     def _wait_seconds(self, outage: Outage) -> float:
@@ -254,9 +285,9 @@ class Sender:
         with self._changed:
             return self._delivery.batch
 
-    def _note_success(self, count: int) -> None:
+    def _note_success(self, count: int, displaced: int) -> None:
         with self._changed:
-            self._delivery.succeeded(count)
+            self._delivery.succeeded(count, displaced)
             self._changed.notify_all()
 
     def _note_failure(self, error: Exception, batch: Sequence[bytes]) -> Exception | None:
@@ -282,11 +313,6 @@ class Sender:
             return True
         sleep(min(seconds, end.left, _LAST_PAUSE))
         return not end.passed
-
-
-def _bounded(timeout: float) -> float | None:
-    """Return a time-out as the standard library wants it, where None is no limit."""
-    return min(timeout, threading.TIMEOUT_MAX) if timeout < float("inf") else None
 
 
 #: Senders with a thread.

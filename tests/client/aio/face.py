@@ -114,7 +114,7 @@ class AsyncFace:
     def producer(self, sink: SendSome, options: SenderOptions, timeout: float | None) -> Blocking:
         """Return a producer that sends its batches to a function, which may block."""
 
-        async def send_some(payloads: Sequence[bytes], wait: float) -> int:
+        async def send_some(payloads: Sequence[bytes], wait: float) -> tuple[int, int]:
             return await asyncio.to_thread(sink, payloads, wait)
 
         transport = AsyncTransport(Endpoint("http://127.0.0.1:1"))

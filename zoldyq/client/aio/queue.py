@@ -138,7 +138,7 @@ class AsyncRemoteQueue:
             on_error=on_error,
         )
 
-        async def send_some(payloads: Sequence[bytes], wait: float) -> int:
+        async def send_some(payloads: Sequence[bytes], wait: float) -> tuple[int, int]:
             return await self._send_some(payloads, wait, ttl)
 
         return AsyncProducer(self._transport, send_some, options, timeout)
@@ -260,7 +260,7 @@ class AsyncRemoteQueue:
             for batch in all_batches:
                 rest = batch
                 while rest:
-                    count = await self._send_some(rest, timeout, ttl)
+                    count, _ = await self._send_some(rest, timeout, ttl)
                     sent += count
                     rest = rest[count:]
         except ZoldyQError as error:
@@ -274,13 +274,16 @@ class AsyncRemoteQueue:
 
     async def _send_some(
         self, batch: Sequence[bytes], timeout: float | None, ttl: float | None
-    ) -> int:
-        """Send a batch, or its first half if it is too large for this queue; return how many."""
+    ) -> tuple[int, int]:
+        """Send a batch, or its first half if it is too large.
+
+        Return how many, and how many older messages had to go from the queue for them.
+        """
         try:
-            await self._send(batch_body(batch), timeout, ttl)
+            receipt = await self._send(batch_body(batch), timeout, ttl)
         except (BatchExceedsCapacity, BatchTooLarge, BodyTooLarge):
             # Nothing of it was queued.
             if len(batch) == 1:
                 raise
             return await self._send_some(batch[: len(batch) // 2], timeout, ttl)
-        return len(batch)
+        return len(batch), receipt.dropped

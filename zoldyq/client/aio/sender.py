@@ -29,8 +29,9 @@ _LAST_PAUSE = 0.1
 #: At the end of the event loop, a sender that was not closed has so many seconds for what is left.
 _EXIT_SECONDS = 5.0
 
-#: Sends as many of the first of some payloads as it can, within so many seconds; returns how many.
-AsyncSendSome = Callable[[Sequence[bytes], float], Awaitable[int]]
+#: Sends as many of the first of some payloads as it can, within so many seconds. Returns how many,
+#: and how many older messages had to go from the queue for them.
+AsyncSendSome = Callable[[Sequence[bytes], float], Awaitable[tuple[int, int]]]
 
 
 class AsyncSender:
@@ -223,7 +224,7 @@ class AsyncSender:
         outage = Outage(self._options.name, self._options.give_up_after)
         while batch := self._delivery.batch:
             try:
-                sent = await self._send_some(batch, self._wait_seconds(outage))
+                sent, displaced = await self._send_some(batch, self._wait_seconds(outage))
             except Exception as error:  # noqa: BLE001 - the task outlives every failure
                 tell(self._options, self._delivery.failed(error, batch))
                 self._changed.notify()
@@ -231,7 +232,7 @@ class AsyncSender:
                     return False
             else:
                 outage.over()
-                self._delivery.succeeded(sent)
+                self._delivery.succeeded(sent, displaced)
                 self._changed.notify()
         return True
 
