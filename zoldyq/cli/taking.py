@@ -95,14 +95,18 @@ class Tap:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
-        """End the stream; put back what could not be written."""
+        """End the stream; put back what could not be written.
+
+        That is said, unless the reader has seen enough: then nothing went wrong.
+        """
         unused: list[Message] = []
         if isinstance(error, stdout.OutputFailed):
             self._forget_read()
             unused = [message for message, _ in self._unread]
         held = len(unused) + self._consumer.fetched
         self._consumer.close_and_put_back(unused)
-        self._tell(held if unused else 0)
+        quiet = isinstance(error, stdout.OutputFailed) and error.reader_gone
+        self._tell(held if unused and not quiet else 0)
 
     def _write(self, message: Message) -> None:
         line = self._to_line(message)
