@@ -40,8 +40,8 @@ backlog = _settings.backlog
 
 workers = 1
 worker_class = "gthread"
-# Whoever waits for a message or for room holds a thread, as does each WebSocket session; eight
-# more answer everything else. Raise ZOLDYQ_THREADS for more WebSocket sessions.
+# A request that waits for a message or for room holds a thread, as does each WebSocket session;
+# eight more answer everything else. Raise ZOLDYQ_THREADS for more WebSocket sessions.
 threads = max(_settings.threads, _settings.max_waiting + 8)
 worker_connections = _settings.max_connections
 

@@ -1,4 +1,4 @@
-"""Setups of a foreign server that would split the queues or starve whoever waits."""
+"""Setups of a foreign server that would split the queues or starve those who wait."""
 
 from __future__ import annotations
 

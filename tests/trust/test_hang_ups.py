@@ -84,7 +84,7 @@ def test_while_waiting(api: Api, ledger: Ledger, manner: str) -> None:
 
 
 def test_in_the_moment_in_which_the_message_comes(api: Api, ledger: Ledger, manner: str) -> None:
-    """A producer and departures race. Whoever can still read misses nothing."""
+    """A producer and departures race. A client that can still read misses nothing."""
     victims = [park(api) for _ in range(40)]
     producer = Task(partial(produce, api.address, "q", ledger, 0, len(victims)))
     for victim in victims:
@@ -126,7 +126,7 @@ def test_in_the_middle_of_a_large_body(api: Api, ledger: Ledger, manner: str, re
 
 
 def test_half_closed_in_the_middle_of_a_large_body(api: Api, ledger: Ledger) -> None:
-    """Whoever sends nothing more still gets all of it, and it goes to nobody else."""
+    """A client that sends nothing more still gets all of it, and it goes to nobody else."""
     with ask_for_a_large_one(api, ledger) as wire:
         wire.half_close()
         read_what_comes(wire, "half-close", ledger.receiver())

@@ -113,7 +113,7 @@ def test_chunks_that_are_announced_and_do_not_come(api: Api, usual: ServerProces
 
 
 def test_heads_that_do_not_end(api: Api, usual: ServerProcess) -> None:
-    """Each may hold ``max_header_bytes``; whoever sends more is refused."""
+    """Each may hold ``max_header_bytes``; one that sends more is refused."""
     count = 300
     with growth_within(usual, SLACK + count * (16 << 10)) as crowd:
         wires = crowd(count)
@@ -128,7 +128,7 @@ def test_heads_that_do_not_end(api: Api, usual: ServerProcess) -> None:
 
 @pytest.mark.parametrize("target", ["/queues/q/dequeue", "/queues", "/openapi.json"])
 def test_floods_of_pipelined_requests(api: Api, usual: ServerProcess, target: str) -> None:
-    """Whoever reads no answers is not read from: neither requests nor answers pile up."""
+    """A client that reads no answers is not read from: neither requests nor answers pile up."""
     request = f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     count = 8
     with growth_within(usual, SLACK + count * MIB) as crowd:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from selenium.webdriver import Chrome
@@ -68,6 +70,31 @@ const image = () => new Promise((resolve) => {
 """
 
 
+class PageServer(ThreadingHTTPServer):
+    """A server that takes its connections with it.
+
+    A browser opens connections ahead of need. The thread of such a one would answer requests when
+    another server has the port already.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self._connections: list[socket.socket] = []
+        super().__init__(("127.0.0.1", 0), Page)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._connections.append(connection)
+        return connection, address
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in self._connections:
+            with suppress(OSError):  # its thread has closed it
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 class Page(BaseHTTPRequestHandler):
     """An empty page."""
 
@@ -83,9 +110,7 @@ class Page(BaseHTTPRequestHandler):
 @contextmanager
 def page_server() -> Iterator[int]:
     """A web server with an empty page; its port."""
-    # Browsers open connections ahead of need, which would hold up a server without threads.
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        server.daemon_threads = True
+    with PageServer() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server.server_port
@@ -114,6 +139,16 @@ def attempts(browser: Chrome, start_server: Start, **settings: object) -> tuple[
     api = Api(server.address)
     api.enqueue("emails", 1, 2, 3)
     return browser.execute_async_script(ATTEMPTS), api
+
+
+def test_nothing_of_the_pages_server_is_left_behind() -> None:
+    with page_server() as port:
+        ahead = socket.create_connection(("127.0.0.1", port))
+        with urlopen(f"http://127.0.0.1:{port}/") as response:
+            assert response.status == 200
+    with ahead:
+        ahead.settimeout(60)
+        assert ahead.recv(1) == b""
 
 
 def test_a_page_whose_name_was_pointed_to_the_server_can_do_nothing(

@@ -17,8 +17,9 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 def ask_own(settings: Settings) -> str:
     """Ask the server that is started with these settings whether it lives; return its answer.
 
-    It is asked where it listens, and over TLS if it has a certificate, whoever signed that. A
-    server that asks for a certificate, and does not accept its own, lives: it has answered.
+    It is asked where it listens, and over TLS if it has a certificate, which any authority may
+    have signed. A server that asks for a certificate, and does not accept its own, lives: it has
+    answered.
 
     Raises:
         ConnectionFailed: it does not answer, or says something else.

@@ -257,7 +257,7 @@ store()
 
 -- -- the line of consumers ---------------------------------------------------------------------------
 
--- The first `size` places of the line have a right to one message each, whoever holds them. Ours are
+-- The first `size` places of the line have a right to one message each; any front end may hold them. Ours are
 -- served now; those of others are rung, and their messages stay. A claim is {token or '', count, bytes,
 -- places of others ahead of it}.
 local claims = {}
