@@ -6,11 +6,12 @@ export class Restarts {
   /**
    * Take in an answer. Return null, or what a restart before it has lost: `{at, seen, messages,
    * queues}`, when the server began and when it was last seen before, as dates, and two counts.
+   * With queues in Redis nothing is lost, and another server may have answered.
    */
   add(health) {
     const last = this.#last;
     this.#last = { health, clock: performance.now(), seen: new Date() };
-    if (last === null || !isAnotherServer(last, this.#last)) return null;
+    if (last === null || health.backend?.kind === "redis" || !isAnotherServer(last, this.#last)) return null;
     const lost = emptied(last.health.queues, health.queues);
     const messages = lost.reduce((all, { size }) => all + size, 0);
     const at = new Date(Date.now() - health.uptime_seconds * 1000);

@@ -4,7 +4,7 @@ import { Refused, request } from "./api.js";
 import { SECONDS } from "./history.js";
 
 // Lines without a queue: zoldyq_max_bytes 1.073741824e+09, zoldyq_refused_total{reason="..."} 2.0
-const LINE = /^zoldyq_(\w+)(?:\{reason="(\w+)"\})? ([\d.e+]+)$/gm;
+const LINE = /^zoldyq_(\w+)(?:\{reason="(\w+)"\})? ([\d.e+-]+)$/gm;
 
 export class ServerFigures {
   /** Values by the names of their metrics, without `zoldyq_`; none where they may not be seen. */

@@ -1,7 +1,7 @@
 // The figures of all queues together.
 
 import { Chart } from "./chart.js";
-import { bytes, count, rate, span } from "./format.js";
+import { bytes, count, duration, rate, span } from "./format.js";
 
 // From which share of a limit on a figure is marked.
 const NEARLY = 0.9;
@@ -10,6 +10,7 @@ export class Totals {
   #place;
   #about;
   #chart;
+  #calls = { calls: 0, seconds: 0 };
 
   constructor(place, about) {
     this.#place = place;
@@ -31,7 +32,18 @@ export class Totals {
     this.#write("in", rate(incoming));
     this.#write("out", rate(outgoing));
     this.#chart.show(history.total.points, history.now);
-    this.#about.textContent = `${health.version}, up ${span(Math.floor(health.uptime_seconds))}`;
+    const up = span(Math.floor(health.uptime_seconds));
+    this.#about.textContent = `${health.version}, up ${up}${this.#where(health.backend, values)}`;
+  }
+
+  /** Where the queues are, if not in memory, and how long calls took since the last look. */
+  #where(backend, { engine_calls_total: calls, engine_call_seconds_total: seconds }) {
+    if (!backend?.nodes) return "";
+    const before = this.#calls;
+    this.#calls = { calls, seconds };
+    const made = calls - before.calls;
+    const took = made > 0 ? ` (${duration((seconds - before.seconds) / made)} a call)` : "";
+    return `, queues in Redis at ${backend.nodes.join(", ")}${took}`;
   }
 
   #write(figure, text) {

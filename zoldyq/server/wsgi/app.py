@@ -175,7 +175,7 @@ def create_app(
         forbidden=operations.refusals.forbidden,
         websockets=lambda: sessions.open,
         connections=connections,
-        limits={name: getattr(settings, name) for name in LIMITS},
+        limits=_limits(settings),
         per_queue=settings.metrics_queues,
         engine=partial(_engine_metrics, manager) if _is_remote(settings) else tuple,
     )
@@ -188,6 +188,14 @@ def create_app(
         settings=settings_document(settings),
         keepers=keepers,
     )
+
+
+def _limits(settings: Settings) -> dict[str, int]:
+    """The limits that hold: ``max_bytes`` is none of queues in Redis."""
+    limits = {name: getattr(settings, name) for name in LIMITS}
+    if _is_remote(settings):
+        del limits["max_bytes"]
+    return limits
 
 
 def _is_remote(settings: Settings) -> bool:
