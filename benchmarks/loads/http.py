@@ -55,6 +55,13 @@ class DequeueLoad:
         self._rate = rate
         self._count = count
 
+    def stock_up(self, seconds: float) -> None:
+        """Queue what so many seconds need, before what the server takes for its work is noted."""
+        self._server.top_up(_QUEUE, self._stock(seconds))
+
+    def _stock(self, seconds: float) -> int:
+        return int(self._rate * max(round(seconds), 1))
+
     def run(
         self,
         connections: int,
@@ -65,7 +72,7 @@ class DequeueLoad:
         heads: str = "bare",
     ) -> Load:
         """Dequeue up to ``count`` messages a request."""
-        while (stock := int(self._rate * max(round(seconds), 1))) < _MOST:
+        while (stock := self._stock(seconds)) < _MOST:
             self._server.top_up(_QUEUE, stock)
             load = self._attempt(connections, seconds, ndjson, depth, heads)
             if load is not None:

@@ -41,7 +41,7 @@ _BATCH = 1_000
 _CONSUMERS = 2_000
 _PARKED_SECONDS = 60.0
 #: Guesses at how many messages a second leave, by the size of a batch.
-_RATES = {1: 60_000, _BATCH: 3_000_000}
+_RATES = {1: 60_000, _BATCH: 6_000_000}
 #: What leaves must have been queued before.
 _MOST_SECONDS = 1.0
 _SINGLE = ("enqueue", "dequeue")
@@ -111,7 +111,9 @@ def _probe(contender: _Contender) -> Probe:
         for (enqueue, dequeue), size in zip((_SINGLE, _BATCHES), _RATES, strict=True):
             load = partial(enqueue_load, server, _CONNECTIONS, seconds, count=size)
             yield from contender.measures(enqueue, partial(_counted, load))
-            load = partial(dequeues[size].run, _CONNECTIONS, min(seconds, _MOST_SECONDS))
+            short = min(seconds, _MOST_SECONDS)
+            dequeues[size].stock_up(short)
+            load = partial(dequeues[size].run, _CONNECTIONS, short)
             yield from contender.measures(dequeue, partial(_counted, load))
             server.empty("bench")
         yield from contender.measures(_NEW, partial(_connect, contender, seconds))
