@@ -29,6 +29,7 @@ _LIMITS = {
     "ZOLDYQ_MAX_QUEUES": "1000",
     "ZOLDYQ_MAX_BYTES": "64GiB",
     "ZOLDYQ_DRAIN_SECONDS": "0",
+    "ZOLDYQ_IDLE_SECONDS": "3600",  # the others have their turns meanwhile
     "ZOLDYQ_LOG_LEVEL": "error",
 }
 _FILL_BATCH = 10_000
