@@ -114,9 +114,16 @@ class Dashboard:
 
     def act(self, verb: str, queue: str) -> None:
         """Choose from the menu of a queue: Peek, Send, Policy, Purge or Delete."""
-        self.click(f"[aria-label='Actions of {queue}']")
         action = {"Delete": "remove"}.get(verb, verb.lower())
-        self.click(f"#row-menu [data-action={action}]")
+        item = f"#row-menu [data-action={action}]"
+        wait_until(lambda: self._opens(f"[aria-label='Actions of {queue}']", item))
+        self.click(item)
+
+    def _opens(self, button: str, item: str) -> bool:
+        """Open a menu, which a resize that comes late may have closed again."""
+        if not self.sees(item):
+            self.click(button)
+        return self.sees(item)
 
     def type(self, selector: str, text: str) -> None:
         """Replace what stands in a field."""

@@ -146,5 +146,10 @@ def test_a_token_for_some_queues_shows_these(
         dashboard.wait_for_row("mail.in", size="2")
         assert dashboard.names == ["mail.in"]
         assert not dashboard.banner("untold"), "limits are left out, and nothing else"
+        dashboard.browser.execute_script("location.hash = '#queues/secret'")
+        dashboard.wait_for_text("#clients", "lacks the right")
+        assert dashboard.sees("#unknown")
+        assert not dashboard.banner("untold")
+        dashboard.browser.execute_script("location.hash = ''")
         dashboard.send("mail.in", "3")
         dashboard.wait_for_text("#send .problem", "lacks the right")

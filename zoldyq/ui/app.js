@@ -25,16 +25,19 @@ const refreshSeconds = within(Number(new URLSearchParams(location.search).get("r
 
 const find = (selector) => document.querySelector(selector);
 
+// Between two questions for what changes slowly.
+const slowSeconds = 5 * refreshSeconds;
+
 const history = new History();
 const restarts = new Restarts();
-const server = new ServerFigures(5 * refreshSeconds);
+const server = new ServerFigures(slowSeconds);
 const banners = new Banners();
 const totals = new Totals(find("#totals"), find("#about"));
 const actions = new Actions(() => askNow());
 const table = new QueueTable(find("table"), find("#search"), (action, queue) =>
   actions[action](queue),
 );
-const queuePage = new QueuePage((action, queue) => actions[action](queue));
+const queuePage = new QueuePage((action, queue) => actions[action](queue), slowSeconds);
 const settingsPage = new SettingsPage();
 const pages = { overview: find("#overview"), queue: find("#queue-page"), settings: find("#settings-page") };
 let shown = null; // the page that is shown

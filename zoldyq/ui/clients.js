@@ -1,6 +1,6 @@
 // Who waits for a queue, or has a stream open.
 
-import { queuePath, request } from "./api.js";
+import { Refused, queuePath, request } from "./api.js";
 import { count, counted, span } from "./format.js";
 
 const KINDS = {
@@ -13,14 +13,37 @@ const KINDS = {
 export class Clients {
   #place;
 
+  #name = "";
+  #mayAsk = true;
+
   constructor(place) {
     this.#place = place;
   }
 
+  /** Begin with a queue. */
+  open(name) {
+    this.#name = name;
+    this.#mayAsk = true;
+    this.#place.querySelector("table").hidden = true;
+    this.#place.querySelector("p").textContent = "";
+  }
+
   /** Ask who they are, and show them. */
-  async refresh(name) {
-    const answer = await request("GET", queuePath(name, "clients"), { asks: false });
-    const { clients, total_clients: total } = await answer.json();
+  async refresh() {
+    const name = this.#name;
+    if (!this.#mayAsk) return;
+    try {
+      const answer = await request("GET", queuePath(name, "clients"), { asks: false });
+      const found = await answer.json();
+      if (name === this.#name) this.#show(found);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.#mayAsk = false; // asking again would count as a refusal
+      this.#place.querySelector("p").textContent = error.message;
+    }
+  }
+
+  #show({ clients, total_clients: total }) {
     const rows = clients.map(({ kind, address, seconds }) => row(KINDS[kind], address, seconds));
     this.#place.querySelector("tbody").replaceChildren(...rows);
     this.#place.querySelector("table").hidden = rows.length === 0;

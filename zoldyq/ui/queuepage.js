@@ -1,15 +1,12 @@
 // The page of one queue: its figures, its last hour, who waits for it, and how it is used.
 
-import { queuePath, request } from "./api.js";
+import { Refused, queuePath, request } from "./api.js";
 import { Clients } from "./clients.js";
 import { bytes, count, duration, percent, rate, span } from "./format.js";
 import { policyLines } from "./policy.js";
 import { Plot } from "./plot.js";
 import { Snippets } from "./snippets.js";
 import { fill, troubleOf } from "./troubles.js";
-
-// The server takes a sample every five seconds.
-const PAUSE_MS = 5000;
 
 const perSecond = (value) => `${rate(value)}/s`;
 
@@ -67,9 +64,14 @@ export class QueuePage {
   #queue = null;
   #past = null;
   #asked = -Infinity;
+  #pause;
 
-  /** `act(action, queue)` is called when a button is pressed. */
-  constructor(act) {
+  /**
+   * `act(action, queue)` is called when a button is pressed. Between two questions for what is older
+   * lie `pauseSeconds`.
+   */
+  constructor(act, pauseSeconds) {
+    this.#pause = pauseSeconds * 1000;
     for (const part of this.#place.querySelectorAll("[data-show]")) this.#parts[part.dataset.show] = part;
     this.#plots = PLOTS.map((options) => new Plot(document.querySelector("#plots"), options));
     for (const button of this.#place.querySelectorAll("[data-action]"))
@@ -86,6 +88,7 @@ export class QueuePage {
     this.#asked = -Infinity;
     this.#place.querySelector("h2").textContent = name;
     this.#snippets.show(name);
+    this.#clients.open(name);
     this.#draw();
   }
 
@@ -97,9 +100,9 @@ export class QueuePage {
     for (const button of this.#place.querySelectorAll("[data-needs-queue]"))
       button.disabled = this.#queue === null;
     if (this.#queue) this.#write(this.#queue);
-    if (performance.now() - this.#asked < PAUSE_MS) return;
+    if (performance.now() - this.#asked < this.#pause) return;
     this.#asked = performance.now();
-    await Promise.all([this.#queue && this.#askPast(), this.#clients.refresh(this.#name)]);
+    await Promise.all([this.#queue && this.#askPast(), this.#clients.refresh()]);
   }
 
   #write(queue) {
@@ -142,11 +145,14 @@ export class QueuePage {
 
   async #askPast() {
     const name = this.#name;
-    const answer = await request("GET", queuePath(name, "history"), { asks: false });
-    const past = await answer.json();
-    if (name !== this.#name) return; // another page has been opened by now
-    this.#past = past;
-    this.#draw();
+    try {
+      const past = await (await request("GET", queuePath(name, "history"), { asks: false })).json();
+      if (name !== this.#name) return; // another page has been opened by now
+      this.#past = past;
+      this.#draw();
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error; // it was deleted a moment ago
+    }
   }
 
   #draw() {
