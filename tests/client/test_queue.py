@@ -12,6 +12,7 @@ from zoldyq.client import InvalidOption, InvalidPayload, UnexpectedReply
 from zoldyq.contract.errors import (
     InvalidCount,
     InvalidJson,
+    InvalidMove,
     InvalidPolicy,
     InvalidQueueName,
     InvalidTimeout,
@@ -244,6 +245,15 @@ def test_purge_and_delete_tell_how_many_went(queue):
     assert queue.delete() == 1
     with pytest.raises(QueueNotFound):
         queue.delete()
+
+
+def test_messages_move_to_another_queue(client, queue):
+    queue.enqueue_many(range(5))
+    assert queue.move(f"{queue.name}-to", 2) == 2
+    assert queue.move(f"{queue.name}-to") == 3
+    assert [message.payload for message in client.queue(f"{queue.name}-to").peek(9)] == [*range(5)]
+    with pytest.raises(InvalidMove):
+        queue.move(queue.name)
 
 
 def test_create_is_idempotent_and_refuses_another_capacity(queue):

@@ -19,6 +19,7 @@ from zoldyq.cli.dump import dump
 from zoldyq.cli.enqueue import enqueue
 from zoldyq.cli.health import health
 from zoldyq.cli.help import help_command
+from zoldyq.cli.move import move
 from zoldyq.cli.output import notice
 from zoldyq.cli.peek import peek
 from zoldyq.cli.policy import declare, update
@@ -100,7 +101,7 @@ def cli(**_connection: str | None) -> None:
 for _command in (
     *(serve, enqueue, dequeue, peek, tail),
     *(queues, stats, top, health),
-    *(declare, update, purge, delete),
+    *(declare, update, move, purge, delete),
     *(dump, restore, bench, profile, config, token, help_command),
 ):  # fmt: skip
     cli.add_command(_command)

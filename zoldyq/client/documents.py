@@ -117,6 +117,12 @@ class Purged(msgspec.Struct, frozen=True):
     purged: int
 
 
+class Moved(msgspec.Struct, frozen=True):
+    """How many messages went to another queue."""
+
+    moved: int
+
+
 class Deleted(msgspec.Struct, frozen=True):
     """How many messages went with a queue that was deleted."""
 

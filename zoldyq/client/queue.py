@@ -17,6 +17,7 @@ from zoldyq.client.documents import (
     Declared,
     Deleted,
     Message,
+    Moved,
     Purged,
     QueueStats,
     Receipt,
@@ -287,6 +288,20 @@ class RemoteQueue:
             idle_seconds=idle_seconds,
         )
         return decode(self._transport.call(requests.update(self.name, fields)), Updated)
+
+    def move(self, to: str, count: int | None = None) -> int:
+        """Move the oldest messages to the end of queue ``to``, in order, and return how many.
+
+        Up to ``count`` of them (None: as many as there are now), and as many as there is room for.
+        They keep their time stamps and their own lifetimes, and each is in one of the queues at any
+        time. ``to`` is created if need be.
+
+        Raises:
+            QueueNotFound: this queue is not there.
+            InvalidMove: ``to`` is this queue.
+        """
+        request = requests.move(self.name, checked_name(to), count)
+        return decode(self._transport.call(request), Moved).moved
 
     def purge(self) -> int:
         """Drop all messages and return how many. Raises QueueNotFound."""

@@ -55,6 +55,14 @@ def update(name: str, fields: PolicyFields) -> Request:
     return Request("PATCH", queue_path(name), body=_policy(fields))
 
 
+def move(name: str, to: str, count: int | None) -> Request:
+    """Move up to ``count`` messages to another queue."""
+    parameters: dict[str, str | int | float] = {"to": to}
+    if count is not None:
+        parameters["count"] = count
+    return Request("POST", queue_path(name, "move"), parameters)
+
+
 def purge(name: str) -> Request:
     """Drop all messages."""
     return Request("POST", queue_path(name, "purge"))

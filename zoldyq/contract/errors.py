@@ -12,7 +12,7 @@ every refusal stands in it, with nothing but a name, a text and a number each.
     +-- BadRequest              the caller has to change the request
     |   +-- InvalidQueueName, InvalidJson, MissingPayload, UnknownField, BodyTooLarge,
     |   +-- BatchTooLarge, BatchExceedsCapacity, MessageTooLarge, UnknownParameter, InvalidTimeout,
-    |   +-- InvalidCount, InvalidTtl, InvalidCapacity, InvalidPolicy,
+    |   +-- InvalidCount, InvalidTtl, InvalidMove, InvalidCapacity, InvalidPolicy,
     |   +-- NotFound, QueueNotFound, MethodNotAllowed, QueueExists,
     |   +-- MalformedRequest, HeadersTooLarge, UnsupportedExpectation, UnsupportedEncoding,
     |   +-- UnsupportedTransferEncoding, TlsRequired, UpgradeRequired
@@ -23,7 +23,7 @@ every refusal stands in it, with nothing but a name, a text and a number each.
     |   +-- TooManyConnections, TooManyWebSockets, ShuttingDown, RequestTimeout,
     |   +-- BackendUnavailable, BackendError, NotReplicated
     +-- ServerFault             the operator has to change something
-    |   +-- UnsafeServer, WebSocketUnavailable, InternalError
+    |   +-- UnsafeServer, WebSocketUnavailable, MoveUnsupported, InternalError
     +-- QueueClosed             the queue was deleted, or the server is stopping
     +-- TlsHandshakeFailed      a client that TLS does not let in; it is counted
     +-- InvalidSetting          a setting that no server can start with
@@ -50,6 +50,7 @@ __all__ = [
     "InvalidCapacity",
     "InvalidCount",
     "InvalidJson",
+    "InvalidMove",
     "InvalidPolicy",
     "InvalidQueueName",
     "InvalidSetting",
@@ -61,6 +62,7 @@ __all__ = [
     "MessageTooLarge",
     "MethodNotAllowed",
     "MissingPayload",
+    "MoveUnsupported",
     "NotFound",
     "NotReplicated",
     "Overloaded",
@@ -198,6 +200,13 @@ class InvalidTtl(BadRequest):
     """``ttl`` is no number of seconds within the allowed range."""
 
     code = "invalid_ttl"
+
+
+class InvalidMove(BadRequest):
+    """Messages cannot be moved to the queue that they are in."""
+
+    code = "invalid_move"
+    status = 409
 
 
 class MessageTooLarge(BadRequest):
@@ -418,6 +427,13 @@ class WebSocketUnavailable(ServerFault):
     """The WSGI server gives the application no socket."""
 
     code = "websocket_unavailable"
+    status = 501
+
+
+class MoveUnsupported(ServerFault):
+    """The queues lie on servers between which no message can be moved at once."""
+
+    code = "move_unsupported"
     status = 501
 
 

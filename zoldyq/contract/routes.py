@@ -16,8 +16,8 @@ __all__ = ["DEQUEUES", "OPTIONS", "ROUTES", "Right", "Route"]
 class Right(enum.StrEnum):
     """What a token may allow. The value is the word that people write in a tokens file."""
 
-    PRODUCE = "produce"  # enqueue
-    CONSUME = "consume"  # dequeue and peek
+    PRODUCE = "produce"  # enqueue, and move to
+    CONSUME = "consume"  # dequeue and peek, and move from
     OBSERVE = "observe"  # statistics and metrics
     MANAGE = "manage"  # create, change, purge and delete
 
@@ -132,6 +132,15 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("delete_queue", "DELETE", _QUEUE, Right.MANAGE, refused=(400, 404)),
     Route("purge_queue", "POST", f"{_QUEUE}/purge", Right.MANAGE, refused=(400, 404)),
+    # It needs the right to enqueue to the other queue as well, which the operation asks for.
+    Route(
+        "move_messages",
+        "POST",
+        f"{_QUEUE}/move",
+        Right.CONSUME,
+        parameters=("to", "count"),
+        refused=(400, 404, 409, 429, 501, 503, 507),
+    ),
     Route("live", "GET", "/live", head=True),
     Route("health", "GET", "/health", head=True),
     Route("ready", "GET", "/ready", answers=(200, 503), head=True),

@@ -179,9 +179,11 @@ class Engine:
         script: scripts.Script,
         arguments: Sequence[str | bytes | int],
         on_reply: Callable[[Any], None],
+        *,
+        other: str | None = None,
     ) -> None:
-        """Run one of a queue's other scripts."""
-        self.post(partial(self._ask, name, script, arguments, on_reply))
+        """Run one of a queue's other scripts. ``other`` is a second queue that it is about."""
+        self.post(partial(self._ask, name, script, arguments, on_reply, other))
 
     def ask_key(
         self,
@@ -354,8 +356,11 @@ class Engine:
         script: scripts.Script,
         arguments: Sequence[str | bytes | int],
         on_reply: Callable[[Any], None],
+        other: str | None = None,
     ) -> None:
         keys = Keys(self.settings.prefix, name, self.front_end).of_call
+        if other is not None:
+            keys = (*keys, *Keys(self.settings.prefix, other, self.front_end).of_queue)
         words: list[Word] = ["EVALSHA", script.digest, len(keys), *keys, *arguments]
         self._send(Command(keys[0], words, on_reply, script))
 

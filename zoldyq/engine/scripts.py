@@ -38,6 +38,7 @@ REAP = _script("reap", "allow-oom")
 STATS = _script("stats", "no-writes")
 PEEK = _script("peek", "no-writes")
 PURGE = _script("purge", "allow-oom")
+MOVE = _script("move", "allow-oom")
 CREATE = _script("create")
 UPDATE = _script("update", "allow-oom")
 SWEEP = _script("sweep", "allow-oom")
@@ -55,6 +56,7 @@ ALL = (
     STATS,
     PEEK,
     PURGE,
+    MOVE,
     CREATE,
     UPDATE,
     SWEEP,

@@ -3,22 +3,26 @@
 A queue is created by the first enqueue, or explicitly with a capacity of its own. A consumer may
 wait on a name that is not used yet: such a queue is only *awaited*. It shows nowhere, counts
 against no limit, and is forgotten when the last consumer leaves.
+
+The module is long because all that is done to several queues, or to the set of them, stands under
+its one lock.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from time import sleep
 
 from zoldyq.contract import defaults
-from zoldyq.contract.errors import QueueClosed
+from zoldyq.contract.errors import QueueClosed, ZoldyQError
 from zoldyq.contract.policy import Policy, check_fields
 from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.blocking import BlockingCalls
 from zoldyq.queue.idle import Activity, IdleWatch
 from zoldyq.queue.line import ConsumerPlace, ProducerPlace, Wake
 from zoldyq.queue.memory import MemoryBudget
-from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, PolicyChange, Receipt
+from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, Message, Moved, PolicyChange, Receipt
 from zoldyq.queue.message_queue import MessageQueue
 from zoldyq.queue.room import (
     not_found,
@@ -26,6 +30,7 @@ from zoldyq.queue.room import (
     shutting_down,
     too_many_queues,
 )
+from zoldyq.queue.store import SECTION
 
 #: A queue's messages are numbered within so many bits.
 _NUMBER_BITS = 48
@@ -163,6 +168,36 @@ class QueueManager(BlockingCalls):
     def purge(self, name: str) -> int:
         """Drop the queue's messages and tell how many there were. Raises QueueNotFound."""
         return self._existing(name).purge()
+
+    def move(self, name: str, to: str, count: int | None = None) -> Moved:
+        """Move the oldest messages to the end of another queue, in order: up to ``count`` of them
+        (None: as many as there are now), and as many as there is room for.
+
+        The other queue is created if need be. Messages keep their time stamps and their own
+        lifetimes. Each is in one of the queues or, for the moment between the two locks, with this
+        call, which puts back what the other queue does not take.
+
+        Raises:
+            QueueNotFound: there is no such queue, or none is created on demand.
+            MaxQueuesReached: there are as many queues as may be.
+            MemoryLimit, ShuttingDown: nothing was moved, for this reason.
+        """
+        source = self._existing(name)
+        left = len(source) if count is None else min(count, len(source))
+        moved = 0
+        while left > 0:
+            try:
+                step = self._move_some(source, to, min(left, SECTION))
+            except ZoldyQError:
+                if moved:
+                    break
+                raise
+            if not step:
+                break
+            moved += step
+            left -= step
+            sleep(0)  # let other threads run in between
+        return Moved(moved, len(source))
 
     def create(self, name: str, /, **given: object) -> PolicyChange:
         """Create a queue, with the given fields of a policy in the place of what holds for its
@@ -307,6 +342,41 @@ class QueueManager(BlockingCalls):
         queue = self._queues.get(name)
         if queue is None:
             raise not_found(name, on_demand=self._auto_create)
+        return queue
+
+    def _move_some(self, source: MessageQueue, to: str, count: int) -> int:
+        """Move messages in one go; tell how many."""
+        room = self._existing_or_new(to).room(count)
+        # Empty is asked for first: a dequeue of nothing would be counted.
+        taken = source.begin_dequeue(room) if room and len(source) else Delivery([], 0)
+        assert isinstance(taken, Delivery), "without a wake nobody stands in line"
+        if not taken.messages:
+            return 0
+        moved = 0
+        try:
+            moved = self._take_in(to, taken.messages)
+        finally:
+            if moved < len(taken.messages):
+                self.put_back(source.name, taken.rest(moved))
+        return moved
+
+    def _take_in(self, name: str, messages: Sequence[Message]) -> int:
+        while True:
+            try:
+                return self._existing_or_new(name).take_in(messages)
+            except QueueClosed:
+                continue  # it was deleted just now: begin anew
+
+    def _existing_or_new(self, name: str) -> MessageQueue:
+        queue = self._queues.get(name)
+        if queue is not None:
+            return queue
+        policy = self._policy_of(name)
+        with self._lock:
+            queue = self._queues.get(name)
+            if queue is None:
+                self._refuse_unless_created_on_demand(name)
+                queue = self._create(name, policy)
         return queue
 
     def _enqueue_first(

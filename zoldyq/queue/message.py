@@ -90,6 +90,13 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
         return Delivery(self.messages[count:], self.queue_size, self.numbers[count:])
 
 
+class Moved(NamedTuple):
+    """How many messages went to another queue, and how many were left behind right after."""
+
+    moved: int
+    left: int
+
+
 class PolicyChange(NamedTuple):
     """What became of a request to create a queue or to change its policy."""
 

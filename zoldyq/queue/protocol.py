@@ -7,7 +7,7 @@ from typing import Protocol
 
 from zoldyq.contract.statistics import QueueStats
 from zoldyq.queue.line import ConsumerPlace, ProducerPlace, Wake
-from zoldyq.queue.message import Delivery, PolicyChange, Receipt
+from zoldyq.queue.message import Delivery, Moved, PolicyChange, Receipt
 
 
 class QueueSet(Protocol):
@@ -28,6 +28,9 @@ class QueueSet(Protocol):
 
     def purge(self, name: str) -> int:
         """Drop the queue's messages; tell how many. Raises QueueNotFound for an unknown name."""
+
+    def move(self, name: str, to: str, count: int | None = None) -> Moved:
+        """Move up to ``count`` messages to the end of another queue: :meth:`QueueManager.move`."""
 
     def create(self, name: str, /, **given: object) -> PolicyChange:
         """Create a queue with these fields of a policy: :meth:`QueueManager.create`."""

@@ -17,11 +17,11 @@ from time import time_ns
 
 from zoldyq.queue.line import ConsumerPlace, ProducerPlace, Wake
 from zoldyq.queue.message import MESSAGE_OVERHEAD, Delivery, Message, Receipt, now_us
+from zoldyq.queue.moving import Moving
 from zoldyq.queue.store import CLOCK
-from zoldyq.queue.waiting import Waiting
 
 
-class Quick(Waiting, ABC):
+class Quick(Moving, ABC):
     """The calls that move messages; each looks for its quick way first."""
 
     __slots__ = ()

@@ -121,6 +121,15 @@ class Purged(Struct):
     purged: Whole
 
 
+class Moved(Struct):
+    """``moved`` messages went from a queue ``to`` another one; ``left`` stayed behind."""
+
+    queue_name: str
+    to: str
+    moved: Whole
+    left: Whole
+
+
 # The statistics of queues by name; or the same as JSON text, which the encoder copies.
 EncodedQueues = Any
 

@@ -23,6 +23,7 @@ from zoldyq.client.documents import (
     Declared,
     Deleted,
     Message,
+    Moved,
     Purged,
     QueueStats,
     Receipt,
@@ -237,6 +238,11 @@ class AsyncRemoteQueue:
             idle_seconds=idle_seconds,
         )
         return decode(await self._transport.call(requests.update(self.name, fields)), Updated)
+
+    async def move(self, to: str, count: int | None = None) -> int:
+        """Move the oldest messages to the end of queue ``to``, in order, and return how many."""
+        request = requests.move(self.name, checked_name(to), count)
+        return decode(await self._transport.call(request), Moved).moved
 
     async def purge(self) -> int:
         """Drop all messages and return how many. Raises QueueNotFound."""

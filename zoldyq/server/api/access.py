@@ -8,11 +8,19 @@ from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from zoldyq.contract.errors import Forbidden, Unauthorized
+from zoldyq.contract.errors import Unauthorized
 from zoldyq.contract.routes import Right
 from zoldyq.server.api.pages import HeaderOf, Pages
 from zoldyq.server.api.router import Target
-from zoldyq.server.api.tokens import ANYBODY, STRANGER, Token, digest_of, find_token
+from zoldyq.server.api.tokens import (
+    ANYBODY,
+    STRANGER,
+    Token,
+    check_right,
+    digest_of,
+    find_token,
+    lacks_right,
+)
 from zoldyq.wire import Headers, members_of
 
 __all__ = ["SUBPROTOCOL", "AccessPolicy", "HeaderOf", "Pass"]
@@ -133,16 +141,9 @@ def _check_right(token: Token, target: Target) -> None:
             return  # it is shown the queues that it may see
         where = "any queue"
     else:
-        if token.may(right, name):
-            return
-        where = f"queue {name[:128]!r}"
-    raise Forbidden(
-        f"the token {token.name!r} lacks the right {right.value!r} on {where}: "
-        "ask for it, or use another token",
-        token=token.name,
-        right=right.value,
-        **({"queue_name": name[:128]} if name else {}),
-    )
+        check_right(token, right, name)
+        return
+    raise lacks_right(token, right, where)
 
 
 def _given_secrets(header: HeaderOf, *, websocket: bool) -> Iterator[bytes]:

@@ -19,9 +19,9 @@ import msgspec
 
 from zoldyq import __version__, wire
 from zoldyq.contract import defaults
-from zoldyq.contract.errors import BackendUnavailable, BodyTooLarge
+from zoldyq.contract.errors import BackendUnavailable, BodyTooLarge, InvalidMove, InvalidQueueName
 from zoldyq.contract.policy import check_fields
-from zoldyq.contract.routes import ROUTES
+from zoldyq.contract.routes import ROUTES, Right
 from zoldyq.metrics.durations import OperationDurations
 from zoldyq.metrics.history import SAMPLE_SECONDS, History
 from zoldyq.pacing import slices
@@ -35,6 +35,7 @@ from zoldyq.queue import (
 )
 from zoldyq.server.api.clients import Client, Waiting, address_of
 from zoldyq.server.api.refusals import Refusals
+from zoldyq.server.api.tokens import Token, check_right
 from zoldyq.server.api.waits import DequeueWait, EnqueueWait, Wait, give_back
 from zoldyq.wire import Buffer, Reply, documents
 
@@ -87,6 +88,9 @@ class DequeueCall(msgspec.Struct, frozen=True, gc=False):
 
 #: Clients of a queue that are told of. There may be thousands.
 MOST_CLIENTS = 100
+
+#: Messages that one request moves at most.
+MAX_MOVED = 1_000_000_000
 
 #: Tells whether a caller may see the queue with this name.
 Sees = Callable[[str], bool]
@@ -322,6 +326,27 @@ class Operations:
         """Drop the messages of a queue."""
         check_queue_name(name)
         return wire.document_reply(documents.Purged(name, self.queues.purge(name)))
+
+    def move_messages(self, name: str, query: str, token: Token) -> Reply:
+        """Move messages to the end of another queue, which ``token`` has to cover as well.
+
+        Raises:
+            InvalidQueueName: ``to`` is not given, or is no name.
+            InvalidMove: it is the same queue.
+            Forbidden: the token may not enqueue there.
+        """
+        check_queue_name(name)
+        parameters = wire.parse_query(query, _PARAMETERS["move_messages"])
+        to = parameters.get("to")
+        if to is None:
+            raise InvalidQueueName("name the queue to move the messages to: ?to=NAME")
+        check_queue_name(to)
+        if to == name:
+            raise InvalidMove("name another queue to move the messages to", queue_name=name)
+        check_right(token, Right.PRODUCE, to)
+        count = wire.parse_count(parameters.get("count"), MAX_MOVED)
+        moved = self.queues.move(name, to, count)
+        return wire.document_reply(documents.Moved(name, to, moved.moved, moved.left))
 
     def live(self) -> Reply:
         """Tell that the process lives, and nothing else: for probes, which ask often."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from zoldyq.contract.errors import InvalidSetting
+from zoldyq.contract.errors import Forbidden, InvalidSetting
 from zoldyq.contract.names import NAME_PATTERN
 from zoldyq.contract.patterns import InvalidPattern, NamePattern
 from zoldyq.contract.routes import Right
@@ -58,6 +58,23 @@ class Token(msgspec.Struct, frozen=True):
 ANYBODY = Token("")
 #: Who uses one that asks for tokens, without one, where none is needed.
 STRANGER = Token("", rights=frozenset(), queues=())
+
+
+def check_right(token: Token, right: Right, queue: str) -> None:
+    """Raise Forbidden unless a token has a right on a queue."""
+    if not token.may(right, queue):
+        raise lacks_right(token, right, f"queue {queue[:128]!r}", queue_name=queue[:128])
+
+
+def lacks_right(token: Token, right: Right, where: str, **details: object) -> Forbidden:
+    """Return what the owner of a token is told who asks for more than it allows."""
+    return Forbidden(
+        f"the token {token.name!r} lacks the right {right.value!r} on {where}: "
+        "ask for it, or use another token",
+        token=token.name,
+        right=right.value,
+        **details,
+    )
 
 
 def digest_of(secret: bytes) -> bytes:

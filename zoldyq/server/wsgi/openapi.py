@@ -14,7 +14,7 @@ from zoldyq.contract.names import NAME_PATTERN
 from zoldyq.contract.policy import FIELDS, MAX_SECONDS, OVERFLOWS, Field
 from zoldyq.contract.routes import ROUTES, Route
 from zoldyq.contract.statistics import FIGURES
-from zoldyq.server.api.operations import Limits
+from zoldyq.server.api.operations import MAX_MOVED, Limits
 from zoldyq.wire import JSON, JSONL, NDJSON, Reply, documents, encode_document
 
 _Part = dict[str, Any]
@@ -130,6 +130,10 @@ _TOLD: Mapping[str, _Told] = {
         {200: ("Deleted", _json("Deleted"))},
     ),
     "purge_queue": _Told("Drop the messages of a queue.", {200: ("Purged", _json("Purged"))}),
+    "move_messages": _Told(
+        "Move the oldest messages to the end of another queue, as many as there is room for.",
+        {200: ("How many were moved", _json("Moved"))},
+    ),
     "live": _Told(
         "Answers as long as the process lives, and tells nothing else: for probes.",
         {200: ("Alive", _json("Live"))},
@@ -168,7 +172,8 @@ def _paths(limits: Limits) -> _Part:
 def _operation(route: Route, told: _Told, limits: Limits) -> _Part:
     operation: _Part = {"operationId": route.operation, "summary": told.summary}
     if route.parameters:
-        operation["parameters"] = [_parameter(name, limits) for name in route.parameters]
+        named = [_MOVE.get((route.operation, name), name) for name in route.parameters]
+        operation["parameters"] = [_parameter(name, limits) for name in named]
     if told.body is not None:
         operation["requestBody"] = {"required": True, "content": told.body}
     if route.right is None:
@@ -203,9 +208,25 @@ def _parameter(name: str, limits: Limits) -> _Part:
             "How many messages at most; the answer is then a list",
             {"type": "integer", "minimum": 1, "maximum": limits.max_count},
         ),
+        "to": (
+            "The queue that gets them; it is created if need be",
+            {"type": "string", "pattern": f"^{NAME_PATTERN}$"},
+        ),
+        "most": (
+            "How many messages at most; left out, as many as there are now",
+            {"type": "integer", "minimum": 1, "maximum": MAX_MOVED},
+        ),
     }[name]
-    return {"name": name, "in": "query", "description": description, "schema": schema}
+    parameter = {"name": name, "in": "query", "description": description, "schema": schema}
+    if name == "most":
+        parameter["name"] = "count"
+    if name == "to":
+        parameter["required"] = True
+    return parameter
 
+
+#: A parameter that means something else with one operation.
+_MOVE = {("move_messages", "count"): "most"}
 
 _IN_PATH = "{name}"
 _FILE = "{file}"
@@ -233,6 +254,7 @@ _DOCUMENTS = (
     documents.Live,
     documents.Message,
     documents.Messages,
+    documents.Moved,
     documents.Purged,
     documents.Queue,
     documents.Queues,

@@ -57,6 +57,7 @@ class Resources:
             "update_queue": self._update_queue,
             "delete_queue": lambda _, resp, name: send(resp, operations.delete_queue(name)),
             "purge_queue": lambda _, resp, name: send(resp, operations.purge_queue(name)),
+            "move_messages": self._move,
             "live": lambda _, resp, __: send(resp, operations.live()),
             "health": self._health,
             "ready": lambda _, resp, __: send(resp, operations.ready()),
@@ -104,6 +105,11 @@ class Resources:
         caller: Token = req.env[CALLER_KEY]
         sees = partial(caller.may, Right.OBSERVE) if Right.OBSERVE in caller.rights else None
         send(resp, self._operations.health(sees))
+
+    def _move(self, req: Request, resp: Response, name: str) -> None:
+        """Move messages to another queue, if the caller may enqueue there."""
+        caller: Token = req.env[CALLER_KEY]
+        send(resp, self._operations.move_messages(name, req.query_string, caller))
 
     def _create_queue(self, req: Request, resp: Response, name: str) -> None:
         """Create a queue with a policy of its own."""
