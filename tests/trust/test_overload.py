@@ -143,9 +143,9 @@ def test_the_limit_on_websockets(serve: Serve) -> None:
 @needs_proc
 @pytest.mark.parametrize("threads", [1, 4])
 def test_the_number_of_threads_is_bounded(serve: Serve, threads: int) -> None:
-    """One for each WebSocket, the pool, the event loops, the log and the main thread; no more."""
+    """One for each WebSocket, the pool, the event loops, the log, the history, and the main one."""
     limit = 3
-    others = threads + max(1, REACTORS) + 2
+    others = threads + max(1, REACTORS) + 3
     server = serve(threads=threads, max_websockets=limit)
     api = Api(server.address)
     with ExitStack() as stack:
