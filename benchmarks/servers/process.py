@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -34,6 +35,18 @@ def find(program: str, package: str) -> str:
     if found is None:
         raise Missing(f"{program} is not installed (Debian package {package})")
     return found
+
+
+def allow_descriptors(count: int) -> None:
+    """Let this process and those that it starts open so many files.
+
+    Raises:
+        Missing: the system does not allow it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count:
+        raise Missing(f"{count:,} open files are needed, {hard:,} are allowed (ulimit -n)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
 
 
 def free_port() -> int:

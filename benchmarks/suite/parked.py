@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -12,7 +11,6 @@ from benchmarks.figures import (
     ZOLDYQ,
     Benchmark,
     Measure,
-    Missing,
     Probe,
     Stage,
     Target,
@@ -21,6 +19,7 @@ from benchmarks.figures import (
 )
 from benchmarks.loads.http import enqueue_load
 from benchmarks.loads.raw import RawConnection, request_bytes
+from benchmarks.servers.process import allow_descriptors
 from benchmarks.servers.zoldyq import Server, zoldyq
 
 _CONSUMERS = 10_000
@@ -48,20 +47,13 @@ def _park(stack: ExitStack, server: Server) -> float:
     return (server.memory - before) / _CONSUMERS
 
 
-def _allow_connections() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < _CONSUMERS + 200:
-        raise Missing(f"{_CONSUMERS:,} connections need more open files than {hard:,} (ulimit -n)")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, _CONSUMERS + 200), hard))
-
-
 def _enqueue(server: Server, seconds: float) -> Iterator[Measure]:
     load = enqueue_load(server, _CONNECTIONS, seconds)
     yield Measure(_ENQUEUE, "messages/s", load.rate)
 
 
 def _prepare(stage: Stage) -> Iterable[Probe]:
-    _allow_connections()
+    allow_descriptors(_CONSUMERS + 200)
     alone = stage.enter_context(zoldyq())
     return [Probe(_ALONE, partial(_enqueue, alone)), Probe(ZOLDYQ, _beside_parked)]
 

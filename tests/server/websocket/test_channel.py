@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 
 from tests.helpers import Task, wait_until
 from tests.websocket.client import RawClient
 from tests.websocket.frames import TEXT
+from zoldyq.pacing import Turnstile
 from zoldyq.server.websocket.channel import Channel
 from zoldyq.server.websocket.frames import text_frame
 
@@ -21,7 +24,7 @@ FOREVER = 30.0
 
 
 @contextmanager
-def connected(**options: bool) -> Iterator[tuple[Channel, RawClient]]:
+def connected(**options: Any) -> Iterator[tuple[Channel, RawClient]]:
     """A channel and its peer."""
     ours, theirs = socket.socketpair()
     with ours, RawClient(theirs) as peer:
@@ -197,6 +200,39 @@ class TestFinish:
             finishing = Task(lambda: channel.finish(FOREVER, send_seconds=0.01))
             finishing.result(FOREVER / 2)
             assert channel.over
+
+
+class TestTurnstile:
+    @pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="only Linux tells in time")
+    @pytest.mark.parametrize("needs_peer", [False, True])
+    def test_sessions_whose_peers_leave_at_once_go_on_one_by_one(self, needs_peer: bool) -> None:
+        turnstile = Turnstile(patience=60)
+        with (
+            connected(turnstile=turnstile, needs_peer=needs_peer) as (first, one),
+            connected(turnstile=turnstile, needs_peer=needs_peer) as (second, other),
+        ):
+            one.sock.close()
+            other.sock.close()
+            assert first.wait(FOREVER)
+            waiting = Task(lambda: second.wait(FOREVER))
+            assert first.read() == b""
+            assert not waiting.ended
+            first.finish(FOREVER)
+            assert not waiting.ended
+            first.__exit__()
+            assert waiting.result()
+
+    def test_a_session_that_waits_again_lets_others_pass(self) -> None:
+        turnstile = Turnstile(patience=60)
+        with connected(turnstile=turnstile) as (channel, peer):
+            peer.send(b"abc")
+            peer.sock.shutdown(socket.SHUT_WR)
+            for chunk in (b"abc", b""):
+                assert channel.wait(FOREVER)
+                assert channel.read() == chunk
+            channel.write(LARGE)
+            channel.wait(0)
+            assert turnstile.passages == 2
 
 
 class TestSignsOfLife:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Self
 
+from zoldyq.pacing import Turnstile
 from zoldyq.server.tls import send_close_notify
 from zoldyq.server.websocket import frames
 from zoldyq.server.websocket.bell import SocketBell
@@ -39,6 +40,8 @@ class Channel:
     A peer that takes not a byte within ``send_seconds`` is given up. ``send_buffer`` bounds the
     bytes that the kernel keeps for the peer (None: as many as it likes). With ``needs_peer`` a
     peer that sends nothing any more is given up at once, and what is kept is not sent.
+    Once the peer has ended its side, the owner goes through ``turnstile``, where one is given: it
+    is inside whenever it does not wait.
     """
 
     def __init__(
@@ -48,11 +51,13 @@ class Channel:
         *,
         send_buffer: int | None = None,
         needs_peer: bool = False,
+        turnstile: Turnstile | None = None,
     ) -> None:
         self._socket = sock
         self._send_seconds = send_seconds
         self._send_buffer = send_buffer
         self._needs_peer = needs_peer
+        self._turnstile = turnstile
         # TLS holds decrypted bytes of which the descriptor knows nothing.
         self._decrypted: Callable[[], int] | None = getattr(sock, "pending", None)
         # Set by any thread, once, and read by the owner after each ring.
@@ -61,6 +66,7 @@ class Channel:
         self._bell: SocketBell | None = None  # set once, by the owner
         # All below is the owner's alone.
         self._watch: Watch | None = None
+        self._inside = False  # whether the turnstile is to be left
         self._kept: deque[tuple[int, memoryview]] = deque()  # each with its place in all bytes
         self._give_up_at = 0.0  # while something is kept: the peer must take a byte until then
         self._broken = False
@@ -108,6 +114,8 @@ class Channel:
 
     def __exit__(self, *_: object) -> None:
         """Free the bell. The socket stays open."""
+        if self._turnstile is not None and self._inside:
+            self._turnstile.release()
         if self._bell is not None:
             self._bell.close()
 
@@ -154,11 +162,17 @@ class Channel:
         kept it is sent, and nothing is read.
         """
         assert self._watch is not None, "use the channel in a with block"
+        if self._turnstile is not None and self._inside:
+            self._turnstile.release()
+            self._inside = False
         if self._kept:
             return self._wait_to_write(self._watch, seconds)
         if self._decrypted is not None and self._decrypted():
             return True
-        return bool(self._watch.wait(seconds, writes=False) & READABLE)
+        seen = self._watch.wait(seconds, writes=False)
+        if seen & HUNG_UP:
+            self._pass_turnstile()
+        return bool(seen & READABLE)
 
     def shows_life(self) -> bool:
         """Tell whether the peer has taken messages or answers, or sent bytes that were not read.
@@ -241,6 +255,8 @@ class Channel:
     def _wait_to_write(self, watch: Watch, seconds: float) -> bool:
         left = self._give_up_at - monotonic()
         seen = watch.wait(max(min(seconds, left), 0), writes=True)
+        if seen & HUNG_UP:
+            self._pass_turnstile()
         if seen & HUNG_UP and self._needs_peer:
             self._give_up()
         elif seen & WRITABLE:
@@ -248,6 +264,12 @@ class Channel:
         elif monotonic() >= self._give_up_at:
             self._give_up()
         return False
+
+    def _pass_turnstile(self) -> None:
+        """Take the turn of a session whose peer has gone; it is given back by the next wait."""
+        if self._turnstile is not None:
+            self._turnstile.acquire()
+            self._inside = True
 
     def _give_up(self) -> None:
         """Send nothing more, not even what is kept; end both directions."""
@@ -264,8 +286,9 @@ class Channel:
 
     def _read_to_the_end(self, deadline: float) -> None:
         while (left := deadline - monotonic()) > 0 and not self.over:
-            if self.wait(left) and self._discard():
+            if self._discard():
                 return
+            self.wait(left)
 
     def _discard(self) -> bool:
         """Throw away what has come, as it came; tell whether the peer has closed its end."""

@@ -17,6 +17,7 @@ from zoldyq.contract.errors import (
     WebSocketUnavailable,
     ZoldyQError,
 )
+from zoldyq.pacing import Turnstile, slices
 from zoldyq.server.api.access import AccessPolicy, Pass
 from zoldyq.server.api.clients import Client, Kind, address_text, peer_of
 from zoldyq.server.api.operations import Operations
@@ -70,6 +71,9 @@ class WebSocketSessions:
         self._max_message_bytes = max_message_bytes
         self._ping_seconds = ping_seconds
         self._send_seconds = send_seconds
+        self._turnstile = (
+            Turnstile()
+        )  # sessions whose peers leave at the same moment end one by one
         # Guards both fields below, and is notified when the last session has ended. Never held
         # across I/O.
         self._changed = threading.Condition()
@@ -119,8 +123,9 @@ class WebSocketSessions:
         with self._changed:
             self._closed = True
             channels = [each.channel for each in self._sessions.values()]
-        for channel in channels:
-            channel.start_close(GOING_AWAY, "the server is stopping")
+        for part in slices(channels):
+            for channel in part:
+                channel.start_close(GOING_AWAY, "the server is stopping")
         with self._changed:
             if self._changed.wait_for(self._is_empty, deadline_seconds):
                 return
@@ -154,13 +159,17 @@ class WebSocketSessions:
         session: _Session
         parameters = wire.parse_query(query, target.route.parameters)
         if target.route.operation == "stream_in":
-            channel = Channel(sock, self._send_seconds)
+            channel = Channel(sock, self._send_seconds, turnstile=self._turnstile)
             session = EnqueueSession(operations, target.name, query, channel)
         else:
             stream = parse_stream(target.name, parameters, operations.limits.max_count)
             operations.queues.check_may_wait(stream.name)
             channel = Channel(
-                sock, self._send_seconds, send_buffer=SEND_BUFFER_BYTES, needs_peer=True
+                sock,
+                self._send_seconds,
+                send_buffer=SEND_BUFFER_BYTES,
+                needs_peer=True,
+                turnstile=self._turnstile,
             )
             session = DequeueSession(operations, stream, channel)
         return session, channel
@@ -184,9 +193,10 @@ class WebSocketSessions:
         """Close the sessions whose tokens are gone, or no longer have the right."""
         with self._changed:
             opened = list(self._sessions.values())
-        for each in opened:
-            if not self._access.still_admits(each.admission):
-                each.channel.start_close(POLICY_VIOLATION, "the token was withdrawn")
+        for part in slices(opened):
+            for each in part:
+                if not self._access.still_admits(each.admission):
+                    each.channel.start_close(POLICY_VIOLATION, "the token was withdrawn")
 
     def _remove(self, session: _Session) -> None:
         with self._changed:

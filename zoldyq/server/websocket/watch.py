@@ -9,10 +9,11 @@ import socket
 from zoldyq.server.websocket.bell import SocketBell
 
 #: What :meth:`PollWatch.wait` reports. Errors and the end of a connection count as both of the
-#: first two: reading or writing tells which it is.
+#: first two: reading or writing tells which it is. HUNG_UP comes in addition to one of them.
 READABLE, WRITABLE, HUNG_UP = 1, 2, 4
 
 _HANG_UP = getattr(select, "POLLRDHUP", 0)
+_READ_MASK = getattr(select, "POLLIN", 0) | _HANG_UP
 #: The longest time that poll(2) takes: it counts milliseconds in an int.
 _LONGEST_SECONDS = 2_000_000.0
 
@@ -20,8 +21,8 @@ _LONGEST_SECONDS = 2_000_000.0
 class PollWatch:
     """Waits with poll(2), for any descriptor. One thread uses it.
 
-    With ``hang_ups`` a peer that sends nothing any more is noticed while there is something to
-    write, on Linux.
+    A peer that sends nothing any more is noticed while there is something to read, and with
+    ``hang_ups`` also while there is something to write, on Linux.
     """
 
     def __init__(self, sock: socket.socket, bell: SocketBell, *, hang_ups: bool) -> None:
@@ -32,18 +33,18 @@ class PollWatch:
         self._write_mask = select.POLLOUT | (_HANG_UP if hang_ups else 0)
         self._poll = select.poll()
         self._poll.register(self._bell_fd, select.POLLIN)
-        self._poll.register(self._socket_fd, select.POLLIN)
+        self._poll.register(self._socket_fd, _READ_MASK)
 
     def wait(self, seconds: float, *, writes: bool) -> int:
         """Wait until there is something to read, or room to write if ``writes`` is set.
 
         Returns flags; 0 when the time was up or the bell rang, which is cleared then. With
-        ``writes`` nothing is reported as readable, but HUNG_UP is, although the peer may have
-        left something to read.
+        ``writes`` nothing is reported as readable. With HUNG_UP the peer may still have left
+        something to read.
         """
         if writes != self._writes:
             self._writes = writes
-            self._poll.modify(self._socket_fd, self._write_mask if writes else select.POLLIN)
+            self._poll.modify(self._socket_fd, self._write_mask if writes else _READ_MASK)
         seen = 0
         for descriptor, flags in self._poll.poll(_milliseconds(seconds)):
             if descriptor == self._bell_fd:
@@ -52,9 +53,9 @@ class PollWatch:
                 seen = flags
         if not seen:
             return 0
-        if not writes:
-            return READABLE
         hung_up = HUNG_UP if seen & _HANG_UP else 0
+        if not writes:
+            return hung_up | READABLE
         return hung_up | (WRITABLE if seen & ~_HANG_UP else 0)
 
 
