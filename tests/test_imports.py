@@ -69,7 +69,7 @@ ROOMS: dict[str, Room] = {
     NATIVE: Room(
         {CONTRACT, QUEUE, WIRE, API, SOCKETS, TLS, f"{NATIVE}.loop", f"{NATIVE}.http"}, {"msgspec"}
     ),
-    WEBSOCKET: Room({CONTRACT, QUEUE, WIRE, API, TLS}, {"msgspec", "simple_websocket"}),
+    WEBSOCKET: Room({CONTRACT, QUEUE, WIRE, API, TLS, PACING}, {"msgspec", "simple_websocket"}),
     WSGI: Room(
         {CONTRACT, QUEUE, WIRE, API, WEBSOCKET, SOCKETS, HOUSEKEEPING, BACKEND, "zoldyq.metrics"},
         {"falcon", "msgspec", "prometheus_client", "waitress"},
