@@ -67,8 +67,9 @@ def address_of(wake: Wake) -> str | None:
 
 def peer_of(environ: Mapping[str, Any]) -> tuple[str, int]:
     """Return who sent a request, by its WSGI environment."""
-    port = environ.get("REMOTE_PORT") or 0
-    return environ.get("REMOTE_ADDR") or "", int(port)
+    port = str(environ.get("REMOTE_PORT") or "")
+    # Of a Unix socket waitress says "None".
+    return environ.get("REMOTE_ADDR") or "", int(port) if port.isdecimal() else 0
 
 
 def address_text(peer: tuple[str, int] | None) -> str | None:
