@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import threading
@@ -206,6 +207,16 @@ def test_the_time_to_wait_and_the_token_reach_the_server(connect):
     assert head.startswith("post /queues/a/dequeue?timeout=1.500 http/1.1\r\n")
     assert "\r\nauthorization: bearer t\r\n" in head
     assert f"\r\nuser-agent: zoldyq-python/{__version__}\r\n" in head
+
+
+def test_requests_are_logged_at_debug_without_secrets(connect, caplog):
+    caplog.set_level(logging.DEBUG, "zoldyq.client")
+    with ScriptedServer(QUEUED) as server:
+        connect(server.url, token="open-sesame").queue("a").enqueue("private", timeout=1.5, ttl=9)
+    (line,) = [record.getMessage() for record in caplog.records if "enqueue" in record.getMessage()]
+    pattern = r"POST /queues/a/enqueue\?ttl=9&timeout=1\.\d+: 200, \d+ bytes after \d\.\d{3} s"
+    assert re.fullmatch(pattern, line)
+    assert not re.search("sesame|private", caplog.text)
 
 
 def test_connections_are_kept(connect):

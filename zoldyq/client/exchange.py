@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping
+from logging import DEBUG
+from time import monotonic
 from typing import TypeAlias
 from urllib.parse import urlencode
 
@@ -17,6 +19,7 @@ import msgspec
 
 from zoldyq.client.deadline import Deadline
 from zoldyq.client.errors import ConnectionFailed, ConnectionLost, error_of
+from zoldyq.client.own_work import log
 from zoldyq.contract.errors import InvalidTimeout, QueueFull, ZoldyQError
 
 #: Pauses between attempts, in seconds: the first, doubled up to the longest.
@@ -97,9 +100,13 @@ def converse(request: Request, timeout: float, rules: Rules) -> Conversation:
     """
     course = _Course(request, timeout, rules)
     while True:
+        exchange = course.exchange()
+        began = monotonic()
         try:
-            reply = yield course.exchange()
+            reply = yield exchange
             assert reply is not None, "every exchange has a reply, or throws"
+            if log.isEnabledFor(DEBUG):
+                _tell(request, exchange, reply, monotonic() - began)
             body = course.body(reply)
         except ZoldyQError as error:
             again = course.pause_after(error)
@@ -114,6 +121,12 @@ def converse(request: Request, timeout: float, rules: Rules) -> Conversation:
             pause = course.pause_after_nothing()
         if pause:
             yield Pause(pause)
+
+
+def _tell(request: Request, exchange: Exchange, reply: Reply, seconds: float) -> None:
+    """Log a request and its answer, without headers and bodies: they may hold secrets."""
+    log.debug("%s %s: %d, %d bytes after %.3f s", request.method, request.target(exchange.wait),
+              reply.status, len(reply.body), seconds)  # fmt: skip
 
 
 class _Course:
