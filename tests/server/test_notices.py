@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import pty
+import sys
 
 import pytest
 
@@ -67,3 +70,62 @@ def test_what_an_allocator_keeps_is_told_with_what_the_remedy_costs(
     notices.warn(Settings(host="127.0.0.1"))
     assert "MIMALLOC_PURGE_DELAY=0" in said.text
     assert "40 %" in said.text
+
+
+@pytest.mark.parametrize(
+    ("address", "settings", "steps"),
+    [
+        (
+            "http://0.0.0.0:9000",
+            Settings(),
+            [
+                "Dashboard:  http://127.0.0.1:9000/",
+                "Try it:     curl http://127.0.0.1:9000/queues/hello/enqueue -d '{\"payload\": 1}'",
+                "Stop it:    Ctrl-C",
+            ],
+        ),
+        (
+            "https://[::]:9000",
+            Settings(tokens=("secret",)),
+            [
+                "Dashboard:  https://[::1]:9000/",
+                (
+                    "Try it:     curl https://[::1]:9000/queues/hello/enqueue "
+                    '-H "Authorization: Bearer $TOKEN" -d \'{"payload": 1}\''
+                ),
+                "Stop it:    Ctrl-C",
+            ],
+        ),
+        (
+            "unix:/run/a queue.sock",
+            Settings(),
+            [
+                (
+                    "Try it:     curl --unix-socket '/run/a queue.sock' "
+                    "http://localhost/queues/hello/enqueue -d '{\"payload\": 1}'"
+                ),
+                "Stop it:    Ctrl-C",
+            ],
+        ),
+    ],
+)
+def test_a_person_is_told_what_to_do_first(
+    address: str, settings: Settings, steps: list[str]
+) -> None:
+    assert [step.strip() for step in notices.first_steps(settings, [address])] == steps
+
+
+def test_a_terminal_is_told_of_the_first_steps_and_a_program_of_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = []
+    for reader, writer in (os.pipe(), pty.openpty()):
+        with os.fdopen(writer, "w") as out, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", out)
+            notices.say_where(Settings(), ["http://127.0.0.1:9000"])
+            told.append(os.read(reader, 10_000).decode().splitlines())
+        os.close(reader)
+    program, terminal = told
+    assert len(program) == 1
+    assert program == terminal[:1]
+    assert terminal[-1].strip() == "Stop it:    Ctrl-C"

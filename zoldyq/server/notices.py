@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import shlex
 import sys
 
 from zoldyq import __version__
@@ -15,7 +16,10 @@ _log = logging.getLogger("zoldyq")
 
 
 def say_where(settings: Settings, addresses: list[str]) -> None:
-    """Write the start line to standard output, or to the log where that cannot be written."""
+    """Write the start line to standard output, or to the log where that cannot be written.
+
+    A person at a terminal is told what to do next as well. Programs read the one line.
+    """
     line = (
         f"ZoldyQ {__version__} listens on {' and '.join(addresses)} ({settings.server} server; "
         f"up to {settings.max_queues} queues of {settings.default_queue_capacity} messages, "
@@ -25,10 +29,30 @@ def say_where(settings: Settings, addresses: list[str]) -> None:
         if sys.stdout is None:
             raise OSError("it is closed")
         # Past Python's buffer, which would be written again, in vain, at the end.
-        os.write(sys.stdout.fileno(), (line + "\n").encode())
+        lines = [line, *(first_steps(settings, addresses) if sys.stdout.isatty() else ())]
+        os.write(sys.stdout.fileno(), "".join(f"{each}\n" for each in lines).encode())
     except OSError as error:
         _log.warning("standard output cannot be written: %s", error.strerror or error)
         _log.warning("%s", line)
+
+
+def first_steps(settings: Settings, addresses: list[str]) -> list[str]:
+    """Return what a person may want to do with a server that has just started, a line each."""
+    url = next(map(_link, addresses))
+    token = ' -H "Authorization: Bearer $TOKEN"' if settings.tokens or settings.tokens_file else ""
+    where = f"{url}/queues/hello/enqueue"
+    if url.startswith("unix:"):
+        path = shlex.quote(url.removeprefix("unix:"))
+        where = f"--unix-socket {path} http://localhost/queues/hello/enqueue"
+    steps = [f"  Try it:     curl {where}{token} -d '{{\"payload\": 1}}'", "  Stop it:    Ctrl-C"]
+    if not url.startswith("unix:"):
+        steps.insert(0, f"  Dashboard:  {url}/")
+    return steps
+
+
+def _link(address: str) -> str:
+    """Return an address as this machine reaches it: no client connects to every address."""
+    return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _where(settings: Settings) -> str:
