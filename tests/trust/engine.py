@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import hiredis
+import msgspec
 
 from tests.contract.raw import Api
 from tests.contract.servers import ServerProcess, start
@@ -349,15 +350,31 @@ def play(row: Row, folder: Path, blows: int | None = None) -> dict[str, Any]:
         wait_until(lambda: load.received > seen + 50)
         outcome = load.finish(BACK, since if row.forgets else 0.0)
         seconds = time.monotonic() - began
-        put_back = int(scene.stats("q").get("put_back_total", 0))
+        stats = scene.stats("q")
         complaints = scene.complaints()
+        late = _late(scene)
     return {
         "blows": count,
         "seconds": round(seconds, 1),
         **outcome._asdict(),
-        "put_back": put_back,
-        "faults": [*faults_of(row, count, outcome), *complaints],
+        "put_back": int(stats.get("put_back_total", 0)),
+        "faults": [*faults_of(row, count, outcome), *complaints, *late],
     }
+
+
+def _late(scene: Scene) -> list[str]:
+    """What came back later than the guide promises, or is still kept for a dead front end."""
+    with scene.redis.connect() as redis:
+        late = redis("LLEN", "zoldyq:{q}:m")
+        stored = [bytes(redis("GET", key)) for key in redis("KEYS", "zoldyq:{q}:f:*")]
+    # Behind the number of the call is what call.lua replied; see zoldyq/engine/call.py.
+    replies = [msgspec.msgpack.decode(each[16:], type=list[msgspec.Raw]) for each in stored]
+    kept = sum(bytes(reply[8]) not in _EMPTY for reply in replies)
+    return [f"{late} messages came back too late, {kept} replies are kept"] if late + kept else []
+
+
+#: A list or map without anything, in MessagePack.
+_EMPTY = (b"\x80", b"\x90")
 
 
 def faults_of(row: Row, count: int, outcome: Outcome) -> list[str]:
