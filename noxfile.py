@@ -121,6 +121,13 @@ def policies(session: nox.Session) -> None:
 
 
 @nox.session
+def engine_sets(session: nox.Session) -> None:
+    """Kill and replace primaries of sentinels and of a Cluster under load, and move slots."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.trust.engine_sets", *session.posargs)
+
+
+@nox.session
 def backends(session: nox.Session) -> None:
     """Run the whole contract over Redis, sentinels and a Cluster, and the tests of the engine.
 

@@ -121,7 +121,9 @@ def launch(
         settings.setdefault("tls_cert", shared_certificate())
     if kind in ENGINES:
         # Queues of its own in servers that all tests share.
-        settings = {"backend": shared_backend(kind), "redis_prefix": folder.name, **settings}
+        backend = {"backend": shared_backend(kind), "redis_prefix": folder.name}
+        # A busy machine makes nobody unavailable.
+        settings = {**backend, "redis_grace": 60, "redis_timeout": 20, **settings}
         kind = "native"
     if kind == "gunicorn":
         command = ["-m", "gunicorn", "-c", "contrib/gunicorn.conf.py", *flags]

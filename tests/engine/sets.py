@@ -146,9 +146,9 @@ class ClusterSet:
             RedisServer(folder / str(n), *options, "--cluster-port", str(bus))
             for n, bus in enumerate(buses)
         ]
-        self.primaries = self.servers[:3]
+        primaries = self.servers[:3]
         bounds = [SLOTS * n // 3 for n in range(4)]
-        for number, each in enumerate(self.primaries):
+        for number, each in enumerate(primaries):
             with each.connect() as ask:
                 ask("CLUSTER", "ADDSLOTSRANGE", bounds[number], bounds[number + 1] - 1)
                 ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
@@ -156,7 +156,7 @@ class ClusterSet:
             for each, bus in zip(self.servers[1:], buses[1:], strict=True):
                 ask("CLUSTER", "MEET", "127.0.0.1", each.port, bus)
         wait_until(lambda: all(len(self.view_of(each)) == count for each in self.servers))
-        for primary, replica in zip(self.primaries, self.servers[3:], strict=False):
+        for primary, replica in zip(primaries, self.servers[3:], strict=False):
             with replica.connect() as ask:
                 wait_until(lambda: _done(ask, "CLUSTER", "REPLICATE", self.id_of(primary)))  # noqa: B023
         self.settle()
@@ -169,14 +169,48 @@ class ClusterSet:
 
     def owner_of(self, queue: str) -> RedisServer:
         """The primary that keeps a queue."""
+        living = next(each for each in self.servers if each.process.poll() is None)
+        return self.owner_by(living, queue)
+
+    @property
+    def primaries(self) -> list[RedisServer]:
+        """The servers that keep slots now."""
+        living = next(each for each in self.servers if each.process.poll() is None)
+        with living.connect() as ask:
+            ports = {primary[1] for _, _, primary, *_ in ask("CLUSTER", "SLOTS")}
+        return [self.server_at(port) for port in ports]
+
+    def owner_by(self, asked: RedisServer, queue: str) -> RedisServer:
+        """The primary that keeps a queue, as one of the servers has it."""
         slot = slot_of(f"{{{queue}}}")
-        for each in self.servers:
-            if each.process.poll() is None:
-                with each.connect() as ask:
-                    for first, last, primary, *_ in ask("CLUSTER", "SLOTS"):
-                        if first <= slot <= last:
-                            return self.server_at(primary[1])
+        with asked.connect() as ask:
+            for first, last, primary, *_ in ask("CLUSTER", "SLOTS"):
+                if first <= slot <= last:
+                    return self.server_at(primary[1])
         raise AssertionError(f"nobody keeps slot {slot}")
+
+    def slots_of(self, server: RedisServer) -> list[int]:
+        """The slots that a server keeps."""
+        with server.connect() as ask:
+            found = ask("CLUSTER", "SLOTS")
+        return [
+            slot
+            for first, last, primary, *_ in found
+            for slot in range(first, last + 1)
+            if primary[1] == server.port
+        ]
+
+    def move_slots(self, source: RedisServer, target: RedisServer, slots: list[int]) -> None:
+        """Move slots with all that is in them, one after the other."""
+        source_id, target_id = self.id_of(source), self.id_of(target)
+        with source.connect() as old, target.connect() as new:
+            for slot in slots:
+                new("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
+                old("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
+                while keys := old("CLUSTER", "GETKEYSINSLOT", slot, 10):
+                    old("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+                new("CLUSTER", "SETSLOT", slot, "NODE", target_id)
+                old("CLUSTER", "SETSLOT", slot, "NODE", target_id)
 
     def server_at(self, port: int) -> RedisServer:
         """The server of a port."""
