@@ -54,6 +54,13 @@ class SentinelSet:
         first, second = self.servers
         return second if self.primary is first else first
 
+    def fail_over(self) -> None:
+        """Have a sentinel make the replica the primary, though nothing is wrong."""
+        old = self.primary
+        with self.sentinels[0].connect() as ask:
+            ask("SENTINEL", "FAILOVER", self.name)
+        wait_until(lambda: self.primary is not old)
+
     def settle(self) -> None:
         """Wait until both servers run, and the sentinels are ready for another failover."""
         for each in self.servers:
@@ -215,6 +222,12 @@ class ClusterSet:
     def server_at(self, port: int) -> RedisServer:
         """The server of a port."""
         return next(each for each in self.servers if each.port == port)
+
+    def replica_of(self, primary: RedisServer) -> RedisServer:
+        """The replica of a primary."""
+        with primary.connect() as ask:
+            (line,) = ask("CLUSTER", "REPLICAS", self.id_of(primary))
+        return self.server_at(int(line.split()[1].split(b"@")[0].rpartition(b":")[2]))
 
     def id_of(self, server: RedisServer) -> str:
         """The id of a server in the Cluster."""

@@ -4,9 +4,10 @@ Two front ends share a primary that sentinels watch, or a Cluster of three prima
 each. Primaries are killed, frozen and replaced, and slots move there and back, while producers and
 consumers write down what they are answered.
 
-While slots move nothing may be lost and nothing may come twice. When a replica takes over, what it
-had not been sent yet is lost or comes again: these rows tell how much that was. With
-``redis_wait_replicas`` nothing is lost that was accepted.
+While slots move, and while a replica takes over in order, nothing may be lost and nothing may come
+twice. When a primary is killed or frozen, what its replica had not been sent yet is lost or comes
+again: these rows tell how much that was. With ``redis_wait_replicas`` nothing that was accepted is
+lost.
 
 The outcome is printed, and kept in ``engine_sets_result.json`` beside this file. The exit code is
 1 if a row does not hold.
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -130,11 +131,20 @@ def kill_primary(scene: Scene) -> None:
 
 def fail_over(scene: Scene) -> None:
     """A sentinel is told to make the replica the primary."""
-    primary = scene.sentinels.primary
-    with scene.sentinels.sentinels[0].connect() as ask:
-        ask("SENTINEL", "FAILOVER", scene.sentinels.name)
-    wait_until(lambda: scene.sentinels.primary is not primary)
+    scene.sentinels.fail_over()
     scene.sentinels.settle()
+
+
+def move_primary(scene: Scene) -> None:
+    """A replica of the Cluster is told to become the primary, which waits for it to catch up."""
+    owner = scene.cluster.owner_of(QUEUE)
+    replica = scene.cluster.replica_of(owner)
+    while scene.cluster.owner_of(QUEUE) is owner:  # it gives up after five seconds
+        with replica.connect() as ask:
+            ask("CLUSTER", "FAILOVER")
+        with suppress(AssertionError):
+            wait_until(lambda: scene.cluster.owner_of(QUEUE) is not owner, 6)
+    scene.cluster.settle()
 
 
 class Row(NamedTuple):
@@ -156,8 +166,9 @@ ROWS = (
     Row("Cluster: slots move", ClusterSet, move_slots, 6, lags=False, backlog=True),
     Row("Cluster: primary kill -9", ClusterSet, kill_primary_of_slot, 5),
     Row("Cluster: primary frozen", ClusterSet, freeze_primary_of_slot, 3),
+    Row("Cluster: CLUSTER FAILOVER", ClusterSet, move_primary, 5, lags=False),
     Row("sentinels: primary kill -9", SentinelSet, kill_primary, 5),
-    Row("sentinels: SENTINEL FAILOVER", SentinelSet, fail_over, 5),
+    Row("sentinels: SENTINEL FAILOVER", SentinelSet, fail_over, 5, lags=False),
     Row(
         "sentinels: SENTINEL FAILOVER, redis_wait_replicas=1",
         *(SentinelSet, fail_over, 5),
@@ -190,8 +201,10 @@ def play(row: Row, folder: Path) -> dict[str, Any]:
         faults.append(f"{outcome.lost} messages were lost")
     if outcome.twice and not row.lags:
         faults.append(f"{outcome.twice} messages came twice")
-    if outcome.unasked or 500 in outcome.statuses:
-        faults.append("a message came that was refused, or a request was answered 500")
+    if outcome.unasked and not row.settings:  # what is answered not_replicated may stay
+        faults.append(f"{outcome.unasked} messages came that nobody had queued")
+    if 500 in outcome.statuses:
+        faults.append("a request was answered 500")
     fields = {**outcome._asdict(), "seconds": round(seconds, 1)}
     return {"blows": row.blows, **fields, "faults": faults}
 

@@ -25,7 +25,7 @@ from zoldyq.engine.security import Security
 
 _READ_BYTES = 1 << 18
 _NEVER = float("inf")
-_SUBSCRIBED = (b"subscribe", b"ssubscribe")
+_SUBSCRIBED = (b"subscribe", b"psubscribe", b"ssubscribe")
 
 Word = str | bytes | int | float | memoryview
 #: Called with the reply, a ``hiredis.ReplyError`` that the server answered, or a LinkLost.
@@ -102,7 +102,7 @@ class Link:
         self._pending.append((on_reply, self._loop.now))
 
     def subscribe(self, command: str, channel: str, on_refused: OnReply) -> None:
-        """Subscribe with SUBSCRIBE or SSUBSCRIBE; ``on_refused`` gets an error, if there is one.
+        """Subscribe with SUBSCRIBE or one alike; ``on_refused`` gets an error, if there is one.
 
         In RESP3 the answer is a push, unless it is an error.
         """

@@ -2,6 +2,9 @@
 
 Every sentinel is asked, about once a second and whenever one announces a change: one that is cut
 off from the others goes on to name the old primary. The answer of the latest election counts.
+
+Before a sentinel makes a replica the primary it says so. From then on the old primary gets nothing
+more, for it would go on to take what the new one never sees.
 """
 
 from __future__ import annotations
@@ -18,7 +21,13 @@ from zoldyq.engine.security import Security
 
 #: How often each sentinel is asked although nothing is wrong, in seconds.
 _ASK_SECONDS = 1.0
-_ANNOUNCED = "+switch-master"
+_SWITCHED = "+switch-master"
+_FAILOVERS = "*failover*"
+#: What a sentinel announces about a tenth of a second before it makes a replica the primary.
+_ABOUT_TO_SWITCH = b"+failover-state-send-slaveof-noone"
+_GIVEN_UP = b"-failover-abort"
+#: How long the primary gets nothing at the most, if no sentinel says how that ended, in seconds.
+_HOLD_SECONDS = 5.0
 
 
 class SentinelMap:
@@ -42,6 +51,7 @@ class SentinelMap:
         self._on_change = on_change
         self._epoch = -1  # of the election whose outcome is known
         self._asked_at = float("-inf")
+        self._held_until = float("-inf")  # until when the primary gets nothing
         self._closed = False
 
         def make(node: Node) -> Link:
@@ -60,8 +70,9 @@ class SentinelMap:
         self._links = Links(loop, make)
 
     def node_of(self, key: str) -> Node | None:  # noqa: ARG002
-        """Return the primary, as far as is known."""
-        return self.nodes[0] if self.nodes else None
+        """Return the primary, as far as is known; None while it is about to be another one."""
+        held = self._loop.now < self._held_until
+        return self.nodes[0] if self.nodes and not held else None
 
     def moved(self, slot: int, node: Node) -> None:
         """Pass over what only a server of a Cluster says."""
@@ -90,14 +101,24 @@ class SentinelMap:
 
     def _ready(self, link: Link) -> None:
         self._links.succeeded(link)
-        link.subscribe("SUBSCRIBE", _ANNOUNCED, _ignore)
+        link.subscribe("SUBSCRIBE", _SWITCHED, _ignore)
+        link.subscribe("PSUBSCRIBE", _FAILOVERS, _ignore)
         self._ask(link)
 
     def _lost(self, link: Link, _reason: Exception) -> None:
         self._links.forget(link)
 
     def _announced(self, push: Sequence[Any]) -> None:
-        if bytes(push[0]) == b"message":
+        if bytes(push[0]) not in (b"message", b"pmessage"):
+            return
+        event, text = bytes(push[-2]), bytes(push[-1])
+        if self._name.encode() not in text.split():
+            return  # another primary, which the same sentinels watch
+        if event == _ABOUT_TO_SWITCH:
+            self._held_until = self._loop.now + _HOLD_SECONDS
+        elif event.startswith(_GIVEN_UP):
+            self._held_until = float("-inf")
+        else:
             self.learn()
 
     def _ask(self, link: Link) -> None:
@@ -119,6 +140,7 @@ class SentinelMap:
         primary = (bytes(found[0]).decode(), int(found[1]))
         if self.nodes != (primary,):
             self.nodes = (primary,)
+            self._held_until = float("-inf")
             self._on_change()
 
 
