@@ -113,7 +113,7 @@ class Dashboard:
         self.find(selector).click()
 
     def act(self, verb: str, queue: str) -> None:
-        """Choose from the menu of a queue: Peek, Send, Policy, Purge or Delete."""
+        """Choose from the menu of a queue: Peek, Send, Policy, Move, Purge or Delete."""
         action = {"Delete": "remove"}.get(verb, verb.lower())
         item = f"#row-menu [data-action={action}]"
         wait_until(lambda: self._opens(f"[aria-label='Actions of {queue}']", item))

@@ -133,6 +133,21 @@ class TestPeek:
         dashboard.wait_for_text("#peek .problem", refusal["message"][1:])
 
 
+def test_messages_are_moved_to_another_queue(dashboard: Dashboard, api: Api) -> None:
+    api.enqueue("failed", 1, 2, 3)
+    dashboard.wait_for_row("failed")
+    dashboard.act("Move", "failed")
+    dashboard.type("#move [name=to]", "again")
+    dashboard.type("#move [name=count]", "2")
+    dashboard.click("#move [type=submit]")
+    dashboard.wait_for_text("#move .result", "Moved 2 messages to again; 1 left in failed.")
+    dashboard.wait_for_row("again", size="2")
+    dashboard.type("#move [name=to]", "failed")
+    dashboard.click("#move [type=submit]")
+    dashboard.wait_for_text("#move .problem", "another queue")
+    assert api.drain("again") == [1, 2]
+
+
 class TestPurgeAndDelete:
     def test_a_purge_is_confirmed_and_then_done(self, dashboard: Dashboard, api: Api) -> None:
         api.enqueue("emails", 1, 2, 3)

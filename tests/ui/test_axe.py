@@ -51,6 +51,7 @@ def test_the_list_and_its_dialogs(busy: Dashboard, scheme: str) -> None:
         ("Peek", "#peek"),
         ("Send", "#send"),
         ("Policy", "#policy"),
+        ("Move", "#move"),
         ("Purge", "#confirm"),
     ):
         busy.act(verb, "metrics")

@@ -12,8 +12,10 @@ export class Actions {
   #changed;
   #sending = new Workplace("#send", () => this.#enqueue());
   #peeking = new Workplace("#peek", () => this.#look());
+  #moving = new Workplace("#move", () => this.#move());
   #viewing = new Workplace("#view", () => this.#read());
   #declaring;
+  #moved = "";
   #peeked = "";
   #messages = []; // those that are shown: `{item, payload}`
   #viewed = "";
@@ -46,6 +48,14 @@ export class Actions {
     this.#peeking.form.elements.search.value = "";
     this.#peeking.open();
     this.#peeking.run(() => this.#look());
+  }
+
+  move({ name }) {
+    this.#moved = name;
+    this.#moving.form.reset();
+    this.#moving.form.querySelector(".name").textContent = name;
+    this.#moving.open();
+    this.#moving.form.elements.to.focus();
   }
 
   /** Show what a link leads to. A browser that follows it would send no token. */
@@ -98,6 +108,18 @@ export class Actions {
       return `Sent. ${name} now holds ${counted(size, "message")}.`;
     } finally {
       this.#changed(); // a refusal is counted as well
+    }
+  }
+
+  async #move() {
+    const { to, count: most } = this.#moving.form.elements;
+    const wanted = new URLSearchParams({ to: to.value, ...(most.value && { count: most.value }) });
+    try {
+      const answer = await request("POST", `${queuePath(this.#moved, "move")}?${wanted}`);
+      const { moved, left } = await answer.json();
+      return `Moved ${counted(moved, "message")} to ${to.value}; ${count(left)} left in ${this.#moved}.`;
+    } finally {
+      this.#changed();
     }
   }
 
