@@ -14,7 +14,7 @@ const TOGETHER = uPlot.sync("queue");
 const STEPS = Array.from({ length: 20 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** (power - 6))).flat();
 
 // Lines differ by more than their colours.
-const DASHES = { in: [], out: [6, 3], bad: [], warn: [2, 3] };
+const DASHES = { in: [], out: [6, 3], bad: [], quiet: [2, 3] };
 
 export class Plot {
   #figure;
@@ -26,7 +26,7 @@ export class Plot {
 
   /**
    * Draw into a copy of the template. `series` are `{key, label, tone}`, where key is a column of
-   * the history and tone one of in, out, bad and warn; `format` writes a value with its unit.
+   * the history and tone one of in, out, bad and quiet; `format` writes a value with its unit.
    */
   constructor(place, { title, hint = "", series, format }) {
     this.#series = series;

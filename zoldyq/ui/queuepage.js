@@ -24,9 +24,9 @@ const PLOTS = [
   {
     title: "Refused and lost",
     series: [
-      { key: "refused_rate", label: "refused, full", tone: "bad" },
+      { key: "refused_rate", label: "refused", tone: "bad" },
       { key: "dropped_rate", label: "dropped", tone: "out" },
-      { key: "expired_rate", label: "expired", tone: "warn" },
+      { key: "expired_rate", label: "expired", tone: "quiet" },
     ],
     format: perSecond,
   },
