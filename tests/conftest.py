@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+
 from hypothesis import settings
 
 # No deadline an example: how long one takes depends on what else the machine does.
 settings.register_profile("zoldyq", deadline=None, print_blob=True)
 settings.load_profile("zoldyq")
+
+# A shell switches it off for what it runs in the background, and so for each process that a test
+# starts: what a test interrupts would go on.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
