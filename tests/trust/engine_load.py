@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 from tests.contract.raw import Response, Wire
 from tests.helpers import Task
+from zoldyq.client import Client, ClientError
+from zoldyq.contract.errors import ZoldyQError
 
 #: After at most so many requests a party goes to another front end.
 _STAY = 80
@@ -98,6 +100,7 @@ class Load:
         *,
         producers: int = 3,
         consumers: int = 4,
+        streams: int = 1,
         payload_bytes: int = 40,
     ) -> None:
         self._addresses = addresses
@@ -105,14 +108,15 @@ class Load:
         self._bytes = payload_bytes
         self._producing = self._consuming = True
         self._sent = [Journal() for _ in range(producers)]
-        self._got = [Journal() for _ in range(consumers)]
+        self._got = [Journal() for _ in range(consumers + streams)]
         self._producers = [
             Task(lambda n=n, j=j: self._produce(n, j))  # type: ignore[misc]
             for n, j in enumerate(self._sent)
         ]
+        ways = [self._consume] * consumers + [self._stream] * streams
         self._consumers = [
-            Task(lambda n=n, j=j: self._consume(n, j))  # type: ignore[misc]
-            for n, j in enumerate(self._got)
+            Task(lambda w=w, n=n, j=j: w(n, j))  # type: ignore[misc]
+            for n, (w, j) in enumerate(zip(ways, self._got, strict=True))
         ]
 
     @property
@@ -190,6 +194,22 @@ class Load:
             elif response.status != 204:
                 time.sleep(_PAUSE)
         caller.close()
+
+    def _stream(self, number: int, journal: Journal) -> None:
+        """Consume over a WebSocket, of which some messages are on their way when it ends."""
+        dice = random.Random(2000 + number)
+        while self._consuming:
+            host, port = dice.choice(self._addresses())
+            try:
+                with Client(f"http://{host}:{port}") as client:
+                    stream = client.queue(self._queue).consume(
+                        credit=3, limit=_STAY, idle_timeout=_POLL, reconnect_seconds=0
+                    )
+                    for message in stream:
+                        journal.received.append(message.payload)
+                        journal.answered(200)
+            except (ClientError, ZoldyQError):
+                time.sleep(_PAUSE)
 
 
 class Caller:
