@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.engine.engines import EngineFrontEnd, await_delivery, await_messages, await_receipt
+from tests.engine.front_end import FrontEnd as ByHand
 from tests.engine.servers import RedisConnection, RedisServer, needs_redis
 from tests.helpers import wait_until
 from zoldyq.contract.errors import BackendUnavailable, MaxQueuesReached, QueueFull
@@ -187,3 +188,17 @@ def test_a_consumer_that_leaves_when_its_message_has_come_returns_it(front_end: 
     a.enqueue("q", b"1")
     wait_until(lambda: a.queues.stats("q").size == 1)
     assert a.dequeue("q") == [b"1"]
+
+
+def test_what_a_dead_front_end_was_given_comes_back_though_others_start_all_the_time(
+    front_end: Make, redis: RedisConnection
+) -> None:
+    dead = ByHand(redis, "dead")
+    dead.enqueue(b"1", b"2")
+    assert dead.dequeue() == [b"1"]
+    redis("HSET", "zoldyq:queues", "q", "gen-dead")
+    # Front ends that have just begun sweep as well, and may not call others dead.
+    redis("SET", "zoldyq:sweeper:new", "another")
+    a = front_end(lease=0.2)
+    wait_until(lambda: a.queues.stats("q").put_back_total == 1)
+    assert a.dequeue("q", 5) == [b"1", b"2"]
