@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
+from typing import final
 
 import msgspec
 
@@ -30,6 +31,7 @@ Headers = tuple[tuple[str, str], ...]
 NO_STORE: Headers = (("Cache-Control", "no-store"),)
 
 
+@final
 class Reply(msgspec.Struct, frozen=True, gc=False):
     """What goes back to a client, whichever server writes it.
 

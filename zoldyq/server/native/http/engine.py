@@ -286,7 +286,7 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - told apart and logged there
             reply = operations.refusals.refuse(error, route.cors)
             return self._refuse(reply) if _closes(error) else self._answer(head, reply)
-        if isinstance(outcome, Reply):
+        if type(outcome) is Reply:  # a call of isinstance might fail before the reply has an owner
             self.taken = outcome
             if route.cors:
                 outcome = wire.with_headers(outcome, route.cors)
