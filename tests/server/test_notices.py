@@ -36,6 +36,22 @@ def test_memory_below_twice_max_bytes_is_warned_of(
         assert f"set max_bytes to {limit // 2} or less" in said.text
 
 
+@pytest.mark.parametrize(
+    ("backend", "said"),
+    [
+        ("redis://127.0.0.1:6379", "kept in Redis at 127.0.0.1:6379)"),
+        ("rediss://user:secret@a:1/2", "kept in Redis at a:1/2)"),
+        ("unix:///run/redis?db=2", "kept in Redis at /run/redis)"),
+        ("redis+sentinel://:secret@a:1,b:2/n?sentinel_password=s", "kept in Redis at a:1,b:2/n)"),
+    ],
+)
+def test_the_start_line_tells_which_redis_and_no_secret(
+    capfd: pytest.CaptureFixture[str], backend: str, said: str
+) -> None:
+    notices.say_where(Settings(backend=backend), ["http://127.0.0.1:9000"])
+    assert capfd.readouterr().out.splitlines()[0].endswith(said)
+
+
 def test_a_bound_on_memory_that_redis_does_not_know_is_warned_of(
     said: pytest.LogCaptureFixture,
 ) -> None:

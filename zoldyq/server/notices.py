@@ -58,7 +58,9 @@ def _link(address: str) -> str:
 def _where(settings: Settings) -> str:
     if settings.backend == "memory":
         return f"{settings.max_bytes >> 20} MiB in all"
-    return "kept in Redis"
+    # The servers alone: what stands in front of them or after a question mark may be secret.
+    servers = settings.backend.partition("?")[0].rpartition("@")[2].rpartition("://")[2]
+    return f"kept in Redis at {servers}"
 
 
 def say_why_not(settings: Settings, error: OSError) -> None:
