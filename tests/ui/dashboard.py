@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
+from selenium.common.exceptions import ElementNotInteractableException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -116,14 +117,17 @@ class Dashboard:
         """Choose from the menu of a queue: Peek, Send, Policy, Move, Purge or Delete."""
         action = {"Delete": "remove"}.get(verb, verb.lower())
         item = f"#row-menu [data-action={action}]"
-        wait_until(lambda: self._opens(f"[aria-label='Actions of {queue}']", item))
-        self.click(item)
+        wait_until(lambda: self._chooses(f"[aria-label='Actions of {queue}']", item))
 
-    def _opens(self, button: str, item: str) -> bool:
-        """Open a menu, which a resize that comes late may have closed again."""
+    def _chooses(self, button: str, item: str) -> bool:
+        """Choose from a menu, which a resize that comes late may close in between."""
         if not self.sees(item):
             self.click(button)
-        return self.sees(item)
+        try:
+            self.click(item)
+        except ElementNotInteractableException:
+            return False
+        return True
 
     def type(self, selector: str, text: str) -> None:
         """Replace what stands in a field."""
