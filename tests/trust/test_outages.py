@@ -82,7 +82,7 @@ def test_more_accepted_messages_than_the_server_counts_are_found(serve: Serve) -
 def test_programs_that_are_stopped_killed_forked_and_cut_off_lose_no_message(
     tmp_path: Path,
 ) -> None:
-    outcome = run(0.15, tmp_path)
+    outcome = run(0.08, tmp_path)
     assert outcome["faults"] == []
     assert all(lane["received_by_programs"] > 0 for lane in outcome["lanes"].values())
     assert len(outcome["lanes"]) == len(FATES)

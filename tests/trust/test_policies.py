@@ -111,7 +111,7 @@ def test_statistics_that_are_wrong_are_found(
 
 @pytest.mark.slow
 def test_every_policy_on_every_server_adds_up_while_it_runs_and_at_the_end(tmp_path: Path) -> None:
-    outcome = run(6, tmp_path)
+    outcome = run(4, tmp_path)
     assert outcome["faults"] == []
     assert set(outcome["servers"]) == set(KINDS)
     assert all(
