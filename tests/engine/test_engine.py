@@ -202,3 +202,15 @@ def test_what_a_dead_front_end_was_given_comes_back_though_others_start_all_the_
     a = front_end(lease=0.2)
     wait_until(lambda: a.queues.stats("q").put_back_total == 1)
     assert a.dequeue("q", 5) == [b"1", b"2"]
+
+
+def test_a_hand_over_between_front_ends_takes_three_calls(front_end: Make) -> None:
+    a, b = front_end(lease=60.0), front_end(lease=60.0)
+    a.create("q")
+    before = a.engine.counters.calls + b.engine.counters.calls
+    for _ in range(20):
+        waiting = a.wait_in_line("q")
+        b.enqueue("q", b"1")
+        assert await_messages(*waiting) == [b"1"]
+    # To stand in line, to enqueue, and to take what was rung for.
+    assert a.engine.counters.calls + b.engine.counters.calls - before == 60
