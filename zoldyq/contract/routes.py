@@ -147,6 +147,7 @@ ROUTES: tuple[Route, ...] = (
     Route("metrics", "GET", "/metrics", Right.OBSERVE, every_queue=True, head=True),
     Route("settings", "GET", "/settings", Right.OBSERVE, every_queue=True, head=True),
     Route("openapi", "GET", "/openapi.json", head=True),
+    Route("docs", "GET", "/docs", head=True),
     Route("dashboard", "GET", "/", head=True),
     Route("dashboard_file", "GET", "/ui/{file}", refused=(404,), head=True),
 )

@@ -248,7 +248,7 @@ def test_state_is_not_to_be_cached(app: ZoldyQApp, queues: QueueManager, path: s
     assert call(app, "GET", path).headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", [*STATE, "/openapi.json", "/", "/ui/style.css"])
+@pytest.mark.parametrize("path", [*STATE, "/openapi.json", "/docs", "/", "/ui/style.css"])
 def test_head_is_get_without_a_body(app: ZoldyQApp, queues: QueueManager, path: str) -> None:
     queues.begin_enqueue("a", [b"1"], 2**53)  # from the future, so that its age is always 0
     answer = call(app, "HEAD", path)

@@ -45,6 +45,7 @@ def openapi_document(limits: Limits) -> Reply:
         "servers": [{"url": "/"}],
         # The empty one: a server without tokens asks for none.
         "security": [{}, {"bearer": []}],
+        "tags": [{"name": tag.name, "description": tag.description} for tag in _TAGS],
         "paths": _paths(limits),
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
@@ -73,8 +74,8 @@ def _json(schema: str) -> _Part:
     return {JSON: {"schema": _ref(schema)}}
 
 
-def _lines(description: str) -> _Part:
-    schema = {"schema": {"type": "string", "description": description}}
+def _lines(description: str, **more: str) -> _Part:
+    schema = {"schema": {"type": "string", "description": description}, **more}
     return {NDJSON: schema, JSONL: schema}
 
 
@@ -89,11 +90,16 @@ _READY = {
     503: ("They are not", _json("Ready")),
 }
 
+_POLICY: _Part = {JSON: {"schema": _ref("Policy"), "example": {"capacity": 1000}}}
+
 _TOLD: Mapping[str, _Told] = {
     "enqueue": _Told(
         "Append one message, or several at once: all of them, or none.",
         {200: ("Queued", _json("Enqueued"))},
-        body={**_json("Enqueue"), **_lines("One payload a line")},
+        body={
+            JSON: {"schema": _ref("Enqueue"), "example": {"payload": {"to": "user@example.com"}}},
+            **_lines("One payload a line", example='{"n": 1}\n{"n": 2}\n'),
+        },
     ),
     "dequeue": _Told(
         "Take the oldest message, or up to `count` as soon as any is there.", _DELIVERY
@@ -118,12 +124,12 @@ _TOLD: Mapping[str, _Told] = {
     "create_queue": _Told(
         "Create a queue, with fields of a policy in the place of the defaults.",
         {200: ("It was there already", _json("Created")), 201: ("Created", _json("Created"))},
-        body=_json("Policy"),
+        body=_POLICY,
     ),
     "update_queue": _Told(
         "Change fields of a queue's policy, at once.",
         {200: ("The policy that holds now", _json("Changed"))},
-        body=_json("Policy"),
+        body=_POLICY,
     ),
     "delete_queue": _Told(
         "Delete a queue with its messages. Waiting consumers get 204.",
@@ -153,8 +159,49 @@ _TOLD: Mapping[str, _Told] = {
     "openapi": _Told(
         "This document.", {200: ("The document", {JSON: {"schema": {"type": "object"}}})}
     ),
+    "docs": _Told(
+        "A page for people: this document, and forms that send requests.",
+        {200: ("The page", {"text/html": _TEXT})},
+    ),
     "dashboard": _Told("A page for people.", {200: ("The page", {"text/html": _TEXT})}),
 }
+
+
+class _Tag(NamedTuple):
+    """Operations that belong together."""
+
+    name: str
+    description: str
+    operations: frozenset[str]
+
+
+_TAGS = (
+    _Tag(
+        "Messages",
+        "Put messages into queues, and take them out.",
+        frozenset({"enqueue", "dequeue", "dequeue_by_get", "peek", "move_messages"}),
+    ),
+    _Tag(
+        "Queues",
+        "See, create, change and delete queues.",
+        frozenset(
+            {
+                *("list_queues", "show_queue", "show_history", "list_clients", "create_queue"),
+                *("update_queue", "delete_queue", "purge_queue"),
+            }
+        ),
+    ),
+    _Tag(
+        "Server",
+        "How the server is, and what it says of itself.",
+        frozenset(
+            {
+                *("live", "health", "ready", "metrics", "settings", "openapi", "docs"),
+                "dashboard",
+            }
+        ),
+    ),
+)
 
 
 def _paths(limits: Limits) -> _Part:
@@ -170,7 +217,11 @@ def _paths(limits: Limits) -> _Part:
 
 
 def _operation(route: Route, told: _Told, limits: Limits) -> _Part:
-    operation: _Part = {"operationId": route.operation, "summary": told.summary}
+    operation: _Part = {
+        "operationId": route.operation,
+        "summary": told.summary,
+        "tags": [tag.name for tag in _TAGS if route.operation in tag.operations],
+    }
     if route.parameters:
         named = [_MOVE.get((route.operation, name), name) for name in route.parameters]
         operation["parameters"] = [_parameter(name, limits) for name in named]
@@ -221,7 +272,7 @@ def _parameter(name: str, limits: Limits) -> _Part:
     if name == "most":
         parameter["name"] = "count"
     if name == "to":
-        parameter["required"] = True
+        parameter |= {"required": True, "example": "emails-again"}
     return parameter
 
 
@@ -234,6 +285,8 @@ _NAME: _Part = {
     "name": "name",
     "in": "path",
     "required": True,
+    "description": "The name of a queue",
+    "example": "emails",
     "schema": {"type": "string", "pattern": f"^{NAME_PATTERN}$"},
 }
 

@@ -64,6 +64,7 @@ class Resources:
             "metrics": self._metrics,
             "settings": lambda _, resp, __: send(resp, settings),
             "openapi": lambda _, resp, __: send(resp, document),
+            "docs": lambda _, resp, __: self._page(resp, "docs.html"),
             "dashboard": lambda _, resp, __: self._page(resp, "index.html"),
             "dashboard_file": lambda _, resp, name: self._page(resp, name),
         }
