@@ -10,7 +10,7 @@ from tests.engine.engines import EngineFrontEnd, EngineLoad, await_messages
 from tests.engine.servers import needs_redis
 from tests.engine.sets import SPREAD, ClusterSet
 from tests.helpers import wait_until
-from zoldyq.contract.errors import BackendUnavailable, MaxQueuesReached
+from zoldyq.contract.errors import BackendUnavailable, MaxQueuesReached, MoveUnsupported
 from zoldyq.engine.cluster import node_of, slot_of
 
 pytestmark = needs_redis
@@ -44,6 +44,8 @@ def test_queues_of_all_servers_are_served_listed_and_bounded_together(
     assert [name for name, _ in b.queues.all_stats()] == sorted(SPREAD)
     with pytest.raises(MaxQueuesReached):
         b.enqueue("one-too-many", b"1")
+    with pytest.raises(MoveUnsupported, match="different servers"):
+        a.queues.move(SPREAD[0], SPREAD[1])
     assert b.queues.delete(SPREAD[0]) == 1
     wait_until(lambda: len(list(a.queues.all_stats())) == 2)
     wait_until(lambda: _accepts(a, "another"))

@@ -214,3 +214,22 @@ def test_a_hand_over_between_front_ends_takes_three_calls(front_end: Make) -> No
         assert await_messages(*waiting) == [b"1"]
     # To stand in line, to enqueue, and to take what was rung for.
     assert a.engine.counters.calls + b.engine.counters.calls - before == 60
+
+
+def test_a_move_tells_consumers_of_another_front_end_and_keeps_what_finds_no_room(
+    front_end: Make,
+) -> None:
+    a, b = front_end(capacity=2), front_end(capacity=2)
+    a.queues.create("to")
+    bell = Bell()
+    place = b.queues.begin_dequeue("to", 1, 1_000, wake=bell.ring, waits=True)
+    wait_until(lambda: a.queues.stats("to").waiting_consumers == 1)
+    a.enqueue("from", b"1")
+    a.enqueue("from", b"2")
+    moved = a.queues.move("from", "to")
+    assert (moved.moved, moved.left) == (2, 0)
+    assert await_messages(bell, place) == [b"1"]
+    a.enqueue("from", b"3")
+    a.enqueue("from", b"4")
+    assert a.queues.move("from", "to") == (1, 1)
+    assert a.dequeue("from") == [b"4"]
