@@ -5,7 +5,10 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-from selenium.common.exceptions import ElementNotInteractableException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+)
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -120,12 +123,13 @@ class Dashboard:
         wait_until(lambda: self._chooses(f"[aria-label='Actions of {queue}']", item))
 
     def _chooses(self, button: str, item: str) -> bool:
-        """Choose from a menu, which a resize that comes late may close in between."""
+        """Choose from a menu, which gets its place a moment after it opens, and which a resize
+        that comes late may close in between."""
         if not self.sees(item):
             self.click(button)
         try:
             self.click(item)
-        except ElementNotInteractableException:
+        except (ElementNotInteractableException, ElementClickInterceptedException):
             return False
         return True
 
