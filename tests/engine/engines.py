@@ -125,7 +125,10 @@ class EngineLoad:
         return [number for number, times in Counter(self.got).items() if times > 1]
 
     def _is_empty(self) -> bool:
-        return self._consumer.queues.stats(self._name).size == 0
+        try:
+            return self._consumer.queues.stats(self._name).size == 0
+        except BackendUnavailable:
+            return False
 
     def _produce(self) -> None:
         number = 0
