@@ -71,14 +71,17 @@ def is_let_in(response: Response) -> bool:
     return response.status not in (401, 403)
 
 
-def test_a_move_needs_the_right_to_enqueue_to_the_other_queue(guarded: Api, queue: str) -> None:
+def test_a_move_needs_the_right_to_enqueue_to_the_other_queue(
+    kind: str, guarded: Api, queue: str
+) -> None:
     guarded.post(f"/queues/{queue}/enqueue", {"payload": 1}, **bearer("all"))
     refused = guarded.post(f"/queues/{queue}/move?to=mail.to", **bearer(Right.CONSUME))
     assert (refused.status, refused.code) == (403, "forbidden")
     document = refused.json()
     assert (document["right"], document["queue_name"]) == (Right.PRODUCE, "mail.to")
     guarded.post("/queues/mail.from/enqueue", {"payload": 1}, **bearer("all"))
-    for to, status in ((queue, 403), ("mail.to", 200)):
+    allowed = 501 if kind == "redis-cluster" else 200
+    for to, status in ((queue, 403), ("mail.to", allowed)):
         response = guarded.post(f"/queues/mail.from/move?to={to}", **bearer("mail"))
         assert response.status == status, response
     for name in ("mail.from", "mail.to"):

@@ -23,8 +23,16 @@ from zoldyq.engine.security import Security
 _ASK_SECONDS = 1.0
 _SWITCHED = "+switch-master"
 _FAILOVERS = "*failover*"
-#: What a sentinel announces about a tenth of a second before it makes a replica the primary.
-_ABOUT_TO_SWITCH = b"+failover-state-send-slaveof-noone"
+#: What a sentinel announces on its way to a new primary, each about a tenth of a second after the
+#: one before. The replica becomes the primary between the last two.
+_ABOUT_TO_SWITCH = frozenset(
+    {
+        b"+try-failover",
+        b"+failover-state-select-slave",
+        b"+failover-state-send-slaveof-noone",
+        b"+failover-state-wait-promotion",
+    }
+)
 _GIVEN_UP = b"-failover-abort"
 #: How long the primary gets nothing at the most, if no sentinel says how that ended, in seconds.
 _HOLD_SECONDS = 5.0
@@ -114,7 +122,7 @@ class SentinelMap:
         event, text = bytes(push[-2]), bytes(push[-1])
         if self._name.encode() not in text.split():
             return  # another primary, which the same sentinels watch
-        if event == _ABOUT_TO_SWITCH:
+        if event in _ABOUT_TO_SWITCH:
             self._held_until = self._loop.now + _HOLD_SECONDS
         elif event.startswith(_GIVEN_UP):
             self._held_until = float("-inf")
