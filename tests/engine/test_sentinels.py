@@ -175,7 +175,8 @@ def test_a_primary_that_is_about_to_be_replaced_gets_nothing_until_that_is_over(
     with FakeServer(answer) as sentinel:
         a = engine(f"redis+sentinel://127.0.0.1:{sentinel.port}/main")
         a.create("q")
-        news.append(_announcement("+failover-state-send-slaveof-noone", "slave x @ main y 1"))
+        about = f"slave x x 1 @ main 127.0.0.1 {redis_server.port}"
+        news.append(_announcement("+failover-state-send-slaveof-noone", about))
         assert told.wait(20)
         before = a.engine.counters.calls
         bell, place = a.begin_enqueue("q", b"1")

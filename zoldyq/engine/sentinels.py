@@ -120,9 +120,13 @@ class SentinelMap:
         if bytes(push[0]) not in (b"message", b"pmessage"):
             return
         event, text = bytes(push[-2]), bytes(push[-1])
-        if self._name.encode() not in text.split():
+        about = text.decode().split()  # ends with the address of the primary that it is about
+        if self._name not in about:
             return  # another primary, which the same sentinels watch
         if event in _ABOUT_TO_SWITCH:
+            host, port = self.nodes[0] if self.nodes else ("", 0)
+            if about[-2:] != [host, str(port)]:
+                return  # this sentinel has missed that there is another one
             self._held_until = self._loop.now + _HOLD_SECONDS
         elif event.startswith(_GIVEN_UP):
             self._held_until = float("-inf")
