@@ -281,3 +281,13 @@ def test_a_mistake_in_the_file_is_one_line_and_exit_code_2(
     assert server.exit_code() == 2
     (line,) = server.log.read_text().splitlines()
     assert line.startswith("zoldyq: ")
+
+
+def test_a_longer_lifetime_revives_nothing(api: Api, queue: str) -> None:
+    api.put(f"/queues/{queue}", {"ttl_seconds": 0.05})
+    api.enqueue(queue, 1, 2)
+    wait_until(lambda: api.stats(queue)["expired_total"] == 2)
+    response = api.request("PATCH", f"/queues/{queue}", {"ttl_seconds": 60})
+    assert response.status == 200
+    assert api.stats(queue)["expired_total"] == 2
+    assert api.get(f"/queues/{queue}/dequeue").status == 204

@@ -2,6 +2,7 @@
 -- Returns {-1} without a queue, else {1 if something changed, messages dropped, the five fields}.
 if not queue.exists then return {-1} end
 local bell, changed = ARGV[1], 0
+drop_expired(20000) -- what the old lifetime has ended is counted as such, and a longer one revives none of it
 for i = 2, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
   if (redis_call('HGET', H, field) or '') ~= value then
