@@ -41,7 +41,7 @@ def start(number: int, imports: int, *arguments: str) -> subprocess.CompletedPro
     )
 
 
-@pytest.mark.parametrize("imports", [1, 10, 60, 150, 300, 500])
+@pytest.mark.parametrize("imports", [1, 10, 60, 150, 300, 400])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_server_that_loads_ends_without_a_word(number: int, code: int, imports: int) -> None:
     done = start(number, imports, "--host", "127.0.0.1", "--port", "0")

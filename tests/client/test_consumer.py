@@ -240,7 +240,7 @@ SIGNALLED = """
 import os, signal, sys
 from zoldyq import Client
 
-stream = connect(sys.argv[1]).queue(sys.argv[2]).consume()
+stream = Client(sys.argv[1]).queue(sys.argv[2]).consume()
 signal.signal(signal.SIGTERM, lambda *_: stream.close())
 for message in stream:
     print(message.payload, flush=True)
@@ -273,7 +273,7 @@ FORGETFUL = """
 import sys
 from zoldyq import Client
 
-stream = connect(sys.argv[1]).queue(sys.argv[2]).consume()
+stream = Client(sys.argv[1]).queue(sys.argv[2]).consume()
 print(next(stream).payload)
 """
 

@@ -230,8 +230,8 @@ def no_response(status: str, headers: object, exc_info: object = None) -> Any:
 
 class TestPings:
     def test_a_peer_that_answers_stays(self) -> None:
-        with running(ping_seconds=0.3) as server, server.raw(ENQUEUE) as client:
-            for _ in range(5):
+        with running(ping_seconds=0.8) as server, server.raw(ENQUEUE) as client:
+            for _ in range(3):
                 frame = client.receive()
                 assert frame.first == 0x89
                 client.send(client_frame(frame.payload, 0x8A))
@@ -263,9 +263,9 @@ class TestPings:
 class TestLiveness:
     """Any byte from the peer is life, and so are messages that it takes; pongs are not needed."""
 
-    PING_SECONDS = 0.3  # a peer that is late by two of them is closed
+    PING_SECONDS = 0.8  # a peer that is late by two of them is closed
     #: Intervals between pings. A peer that shows no life is closed after two.
-    INTERVALS = 6
+    INTERVALS = 4
 
     def receive_pings(self, client: RawClient, act: Callable[[int], object]) -> None:
         """Answer no ping, but act at each; the session must go on."""
