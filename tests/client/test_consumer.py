@@ -269,6 +269,18 @@ def test_a_signal_handler_may_close_the_stream_that_it_interrupts(queue, client,
     assert numbers(queue) == list(range(10, 10 if way == "waiting" else 100))
 
 
+@pytest.mark.threads_only
+def test_a_stopped_stream_hands_nothing_out_and_keeps_what_it_holds_until_it_is_closed(queue):
+    queue.enqueue_many(range(20))
+    stream = queue.consume()
+    assert next(stream).payload == 0
+    stream.stop()
+    assert stream.poll(0) is None
+    assert queue.stats().size < 19
+    stream.close()
+    assert numbers(queue) == list(range(1, 20))
+
+
 FORGETFUL = """
 import sys
 from zoldyq import Client

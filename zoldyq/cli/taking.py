@@ -68,9 +68,9 @@ class Tap:
         return False
 
     def stop(self) -> None:
-        """End all waiting. From a signal handler as well."""
+        """End all waiting. From a signal handler as well: the stream itself ends at the exit."""
         self._stopped.set()
-        self._consumer.close()
+        self._consumer.stop()
 
     def write_fetched(self) -> None:
         """Write what is here already, without waiting for more."""

@@ -78,6 +78,13 @@ class Consumer:
             raise StopIteration
         return message
 
+    def stop(self) -> None:
+        """Hand out no more messages; :meth:`close` or :meth:`close_and_put_back` has to follow.
+
+        It does no more than leave word, so a signal handler may call it at any moment.
+        """
+        self._stream.stop()
+
     def close(self) -> None:
         """End the stream, and put back what was fetched ahead. Iterating is over then.
 

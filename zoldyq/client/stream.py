@@ -123,12 +123,20 @@ class Stream:
 
     # -- the end ---------------------------------------------------------------------------------
 
-    def _close(self, seconds: float) -> None:
+    def stop(self) -> None:
+        """Hand out no more messages and wait for none; what is held stays until the end.
+
+        Takes no lock and waits for nothing, so it is safe in a signal handler, whatever the thread
+        that was interrupted holds.
+        """
         self._closed = True
         self._wakes.put(None)
         sock = self._socket
         if sock is not None:
             sock.wake()
+
+    def _close(self, seconds: float) -> None:
+        self.stop()
         if self._turn.acquire(blocking=False):
             try:
                 self._end(seconds)
