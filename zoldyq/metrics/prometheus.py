@@ -26,7 +26,7 @@ from zoldyq.queue import QueueSet
 #: The limits that are gauges: the names of their settings, and what they bound.
 LIMITS: Mapping[str, str] = {
     "max_bytes": "Bytes that the messages of all queues together may be charged",
-    "max_queues": "QueueSet that may exist at once",
+    "max_queues": "Queues that may exist at once",
     "max_connections": "Connections that may be open at once",
     "max_websockets": "WebSocket sessions that may be open at once",
     "max_waiting": "Requests that may wait at once where each holds a thread",

@@ -173,7 +173,7 @@ def shut_down(server: Server, app: ZoldyQApp, manager: QueueSet, drain_seconds: 
     """Stop in order: no new connections, no new messages, what is queued for those who want it.
 
     Consumers may drain the queues for up to ``drain_seconds``, and no longer than they hold
-    anything. What is left then is dropped and logged. QueueSet in Redis stay as they are; there
+    anything. What is left then is dropped and logged. Queues in Redis stay as they are; there
     the time is for what is under way.
     """
     if app.operations.always_waits:
