@@ -50,7 +50,7 @@ def work(jobs: RemoteQueue, results: RemoteQueue, failed: RemoteQueue, credit: i
     with results.producer(timeout=LAST_SECONDS) as producer, jobs.consume(credit=credit) as stream:
         for number in SIGNALS:
             # Safe wherever the signal arrives. In the middle of a job, the loop ends after it.
-            signal.signal(number, lambda *_: stream.close())
+            signal.signal(number, lambda *_: stream.stop())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         for message in stream:
             try:

@@ -89,7 +89,8 @@ class Consumer:
         """End the stream, and put back what was fetched ahead. Iterating is over then.
 
         While another thread, or the code that a signal handler has interrupted, waits for a
-        message, it is woken and does so, and this call returns at once.
+        message, it is woken and does so, and this call returns at once. In a signal handler
+        :meth:`stop` is better: this may wait for the server, below whatever was interrupted.
         """
         self._stream.close()
 
