@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoldyq.client.buffer import Buffer
-from zoldyq.client.errors import ConnectionLost, MessagesUnsent
+from zoldyq.client.errors import (
+    BufferFull,
+    ClientClosed,
+    ConnectionLost,
+    MessagesUnsent,
+    NotAcknowledged,
+)
 from zoldyq.client.options import SenderOptions
 from zoldyq.client.own_work import log
 from zoldyq.contract.errors import BadRequest, InvalidTimeout, ZoldyQError
@@ -83,6 +89,37 @@ class Delivery:
     def give_up(self) -> None:
         """Drop all messages, and tell of them with those that were refused."""
         self._untold += self._buffer.give_up()
+
+    def turned_away(self) -> BufferFull:
+        """Count a message that the buffer has no room for, and return the error that says so.
+
+        Its ``__cause__`` is to be :attr:`reason`, as that of the one below.
+        """
+        self._buffer.turned_away += 1
+        return BufferFull(
+            f"the buffer of this producer is full ({len(self._buffer)} messages): "
+            f"{self.reason or 'the server is slower than the program'}",
+            pending=self._buffer.pending,
+        )
+
+    def not_acknowledged(self, pending: int, timeout: float) -> NotAcknowledged:
+        """Return the error that tells of ``pending`` messages after ``timeout`` seconds."""
+        return NotAcknowledged(
+            f"{pending} messages are not acknowledged, after {timeout} s: "
+            f"{self.reason or 'no answer yet'}",
+            pending=pending,
+        )
+
+    def refusal(self, *, ended: bool) -> MessagesUnsent | ClientClosed:
+        """Return why a producer that was closed takes no message; ``ended`` if it sends no more.
+
+        What it holds then is dropped and told of.
+        """
+        if ended and self._buffer.pending:
+            unsent = MessagesUnsent(self._buffer.give_up(), self.reason)
+            unsent.__cause__ = self.reason
+            return unsent
+        return ClientClosed("this producer is closed: make another")
 
     def take_untold(self) -> MessagesUnsent | None:
         """Return the error that tells of the messages that were not sent; None if there are none.

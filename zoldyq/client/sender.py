@@ -21,12 +21,7 @@ from weakref import WeakSet
 from zoldyq.client.buffer import Buffer, ProducerStats
 from zoldyq.client.deadline import Deadline, bounded
 from zoldyq.client.delivery import Delivery, is_about_a_message, tell
-from zoldyq.client.errors import (
-    BufferFull,
-    ClientClosed,
-    MessagesUnsent,
-    NotAcknowledged,
-)
+from zoldyq.client.errors import ClientClosed
 from zoldyq.client.forks import renew_in_children
 from zoldyq.client.options import SenderOptions
 from zoldyq.client.outage import Outage
@@ -112,11 +107,8 @@ class Sender:
             )
             pending = target - self._buffer.done
             if pending > 0:
-                raise NotAcknowledged(
-                    f"{pending} messages are not acknowledged, after {timeout} s: "
-                    f"{self._delivery.reason or 'no answer yet'}",
-                    pending=pending,
-                ) from self._delivery.reason
+                unknown = self._delivery.not_acknowledged(pending, timeout)
+                raise unknown from self._delivery.reason
         self._raise_untold()
 
     def close(self, timeout: float) -> None:
@@ -149,11 +141,7 @@ class Sender:
     # -- helpers of these: the caller holds the lock ---------------------------------------------
 
     def _refuse_to_append(self) -> NoReturn:
-        if self._ended and self._buffer.pending:
-            raise MessagesUnsent(
-                self._buffer.give_up(), self._delivery.reason
-            ) from self._delivery.reason
-        raise ClientClosed("this producer is closed: make another")
+        raise self._delivery.refusal(ended=self._ended)
 
     def _make_room(self, text: bytes, timeout: float) -> None:
         buffer, policy = self._buffer, self._options.when_full
@@ -169,12 +157,7 @@ class Sender:
             if self._end is not None:
                 self._refuse_to_append()
         if not buffer.has_room(text):
-            buffer.turned_away += 1
-            raise BufferFull(
-                f"the buffer of this producer is full ({len(buffer)} messages): "
-                f"{self._delivery.reason or 'the server is slower than the program'}",
-                pending=buffer.pending,
-            ) from self._delivery.reason
+            raise self._delivery.turned_away() from self._delivery.reason
 
     def _is_due(self) -> bool:
         buffer = self._buffer

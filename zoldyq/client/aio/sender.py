@@ -18,7 +18,7 @@ from zoldyq.client.aio.transport import AsyncTransport
 from zoldyq.client.buffer import Buffer, ProducerStats
 from zoldyq.client.deadline import Deadline
 from zoldyq.client.delivery import Delivery, is_about_a_message, tell
-from zoldyq.client.errors import BufferFull, ClientClosed, MessagesUnsent, NotAcknowledged
+from zoldyq.client.errors import ClientClosed
 from zoldyq.client.options import SenderOptions
 from zoldyq.client.outage import Outage
 from zoldyq.client.own_work import log
@@ -100,11 +100,8 @@ class AsyncSender:
         await self._changed.wait_for(lambda: self._buffer.done >= target or self._ended, timeout)
         pending = target - self._buffer.done
         if pending > 0:
-            raise NotAcknowledged(
-                f"{pending} messages are not acknowledged, after {timeout} s: "
-                f"{self._delivery.reason or 'no answer yet'}",
-                pending=pending,
-            ) from self._delivery.reason
+            unknown = self._delivery.not_acknowledged(pending, timeout)
+            raise unknown from self._delivery.reason
         self._raise_untold()
 
     async def close(self, timeout: float) -> None:
@@ -142,10 +139,7 @@ class AsyncSender:
     # -- helpers of these ------------------------------------------------------------------------
 
     def _refuse_to_append(self) -> NoReturn:
-        if self._ended and self._buffer.pending:
-            reason = self._delivery.reason
-            raise MessagesUnsent(self._buffer.give_up(), reason) from reason
-        raise ClientClosed("this producer is closed: make another")
+        raise self._delivery.refusal(ended=self._ended)
 
     async def _make_room(self, text: bytes, timeout: float) -> None:
         buffer, policy = self._buffer, self._options.when_full
@@ -160,13 +154,7 @@ class AsyncSender:
             if self._end is not None:
                 self._refuse_to_append()
         if not buffer.has_room(text):
-            buffer.turned_away += 1
-            reason = self._delivery.reason
-            raise BufferFull(
-                f"the buffer of this producer is full ({len(buffer)} messages): "
-                f"{reason or 'the server is slower than the program'}",
-                pending=buffer.pending,
-            ) from reason
+            raise self._delivery.turned_away() from self._delivery.reason
 
     def _is_due(self) -> bool:
         buffer = self._buffer
