@@ -55,12 +55,8 @@ class ClusterMap:
     def _take(self, asked: Node, reply: Any) -> None:
         if isinstance(reply, Exception) or not reply:
             return  # another server may know
-        slots: list[Node | None] = [None] * SLOTS
-        for first, last, primary, *_ in reply:
-            node = (host_of(primary[0]) or asked[0], int(primary[1]))
-            slots[first : last + 1] = [node] * (last + 1 - first)
-        self._slots = slots
-        nodes = sorted({node for node in slots if node is not None})
+        self._slots = owners_of(reply, asked)
+        nodes = sorted({node for node in self._slots if node is not None})
         if nodes != self.nodes:
             self.nodes = nodes
             self._on_change()
@@ -86,7 +82,16 @@ def node_of(text: str, asked: Node) -> tuple[int, Node]:
     return int(slot), (host.strip("[]") or asked[0], int(port))
 
 
-def host_of(value: Any) -> str:
+def owners_of(reply: Sequence[Any], asked: Node) -> list[Node | None]:
+    """Return the server of each slot by CLUSTER SLOTS of the server ``asked``; None for no one."""
+    slots: list[Node | None] = [None] * SLOTS
+    for first, last, primary, *_ in reply:
+        node = (_host(primary[0]) or asked[0], int(primary[1]))
+        slots[first : last + 1] = [node] * (last + 1 - first)
+    return slots
+
+
+def _host(value: Any) -> str:
     """Return a host of CLUSTER SLOTS; empty if it is the one that was asked."""
     text = value.decode() if isinstance(value, bytes) else str(value or "")
     return "" if text == "?" else text

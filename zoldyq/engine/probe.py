@@ -16,7 +16,7 @@ from zoldyq.contract.errors import BackendUnavailable, InvalidSetting
 from zoldyq.engine import scripts
 from zoldyq.engine.address import Address, Node, name_of, sentinel_address
 from zoldyq.engine.asking import Asking, NotYet
-from zoldyq.engine.cluster import SLOTS, host_of, slot_of
+from zoldyq.engine.cluster import SLOTS, owners_of, slot_of
 from zoldyq.engine.security import Security
 
 _Answer = TypeVar("_Answer")
@@ -113,10 +113,7 @@ class _Probe:
                     f"backend: {name_of(node)} is not in cluster mode; write redis:// instead of "
                     "redis+cluster://"
                 )
-            slots: list[Node | None] = [None] * SLOTS
-            for first, last, primary, *_ in server.ask("CLUSTER", "SLOTS"):
-                owner = (host_of(primary[0]) or node[0], int(primary[1]))
-                slots[first : last + 1] = [owner] * (last + 1 - first)
+            slots = owners_of(server.ask("CLUSTER", "SLOTS"), node)
         found = [owner for owner in slots if owner is not None]
         if len(found) < SLOTS:
             raise NotYet(
