@@ -113,8 +113,8 @@ class RemoteWait(Generic[_Taken, _Outcome]):
         self.stands = timeout > 0
         self._ended = ended
         self.timeout = timeout or math.inf
+        self.began = began
         self._place = place
-        self._began = began
         self._durations = durations
         self._render = render
         self._give_back = give_back
@@ -132,7 +132,7 @@ class RemoteWait(Generic[_Taken, _Outcome]):
             return None
         try:
             outcome = self._render(taken)
-            self._durations[self._place.stood].observe(perf_counter() - self._began)
+            self._durations[self._place.stood].observe(perf_counter() - self.began)
             self._ended(self)
         except BaseException:
             self._give_back(taken)
@@ -183,17 +183,16 @@ class RemoteOperations(Operations):
             give_back=_keep,
             ended=self.waiting.leave,
         )
-        return self._listed(wait, "enqueue", call.name, wake, began)
+        return self._listed(wait, "enqueue", call.name, wake)
 
     def dequeue(self, call: DequeueCall, wake: Wake) -> RemoteWait[Delivery, Reply]:
         """Ask for messages."""
-        began = perf_counter()
         render = partial(delivery_reply, call)
         most = self.limits.max_body_bytes
         wait = self._take(
             call.name, call.count or 1, most, wake, timeout=call.timeout, render=render
         )
-        return self._listed(wait, "dequeue", call.name, wake, began)
+        return self._listed(wait, "dequeue", call.name, wake)
 
     def take(
         self, name: str, count: int, max_bytes: int, wake: Wake, *, in_line: int | None = None
@@ -234,12 +233,11 @@ class RemoteOperations(Operations):
         kind: Kind,
         name: str,
         wake: Wake,
-        began: float,
     ) -> RemoteWait[_Taken, _Outcome]:
         """Return a wait, and list it among those who wait if it may stand in line."""
         try:
             if wait.stands:
-                self.waiting.enter(wait, Client(name, kind, address_of(wake), began))
+                self.waiting.enter(wait, Client(name, kind, address_of(wake), wait.began))
         except BaseException:
             wait.abandon()
             raise
