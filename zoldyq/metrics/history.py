@@ -16,7 +16,7 @@ from itertools import islice
 from zoldyq.contract.errors import QueueNotFound
 from zoldyq.contract.statistics import QueueStats
 from zoldyq.metrics.durations import OperationDurations
-from zoldyq.metrics.series import SAMPLE_SECONDS, DurationSeries, QueueSeries, Series, busyness_of
+from zoldyq.metrics.series import DurationSeries, QueueSeries, Series, busyness_of
 from zoldyq.queue import QueueSet, now_us
 
 #: For how long a look at a queue keeps its place, in seconds.
@@ -75,8 +75,11 @@ class History:
             return set(self._series)
 
     def look(self, queues: QueueSet) -> None:
-        """Take a sample of each queue that is kept. One thread calls this each
-        :data:`SAMPLE_SECONDS`. Raises as :meth:`QueueSet.stats` where the queues are away."""
+        """Take a sample of each queue that is kept.
+
+        One thread calls this each :data:`~zoldyq.metrics.series.SAMPLE_SECONDS`. Raises as
+        :meth:`QueueSet.stats` where the queues are away.
+        """
         if not self._most:
             return
         self._choose(queues)
@@ -147,6 +150,3 @@ class History:
             return False
         del self._series[idlest]
         return True
-
-
-__all__ = ["SAMPLE_SECONDS", "History"]

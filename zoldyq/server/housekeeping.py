@@ -16,7 +16,8 @@ from collections.abc import Callable
 
 from zoldyq.config import Settings
 from zoldyq.contract.errors import BackendUnavailable
-from zoldyq.metrics.history import SAMPLE_SECONDS, History
+from zoldyq.metrics.history import History
+from zoldyq.metrics.series import SAMPLE_SECONDS
 from zoldyq.queue import QueueManager, QueueSet
 from zoldyq.server.policies import Policies
 

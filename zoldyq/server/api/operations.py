@@ -23,7 +23,8 @@ from zoldyq.contract.errors import BackendUnavailable, BodyTooLarge, InvalidMove
 from zoldyq.contract.policy import check_fields
 from zoldyq.contract.routes import ROUTES, Right
 from zoldyq.metrics.durations import OperationDurations
-from zoldyq.metrics.history import SAMPLE_SECONDS, History
+from zoldyq.metrics.history import History
+from zoldyq.metrics.series import SAMPLE_SECONDS
 from zoldyq.pacing import slices
 from zoldyq.queue import (
     ConsumerPlace,
